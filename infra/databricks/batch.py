@@ -22,7 +22,7 @@ PACKAGE = "batch_scoring_runner"
 CLUSTER = TASK = "score"
 # More runs than these at a time wait in the job's queue, as jobs of a batch endpoint on Azure do.
 RUNS = 4
-SECONDS = 24 * 60 * 60  # what a run may take
+SECONDS = 24 * 60 * 60  # the longest that a run may take
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,7 @@ def _declare(declared: BatchDeployment, settings: Settings, platform: Platform) 
         tags=settings.lasting_tags_with(declared.tags),
         opts=pulumi.ResourceOptions(provider=platform.provider),
     )
-    declare_permissions(
-        f"job-{name}",
-        settings,
-        platform.provider,
-        "CAN_MANAGE_RUN",
-        job_id=job.id,
-    )
+    declare_permissions(f"job-{name}", settings, platform.provider, "CAN_MANAGE_RUN", job_id=job.id)
     return BatchJob(job, model)
 
 

@@ -14,14 +14,14 @@ from infra.databricks.permissions import declare_permissions
 from infra.databricks.settings import Cluster, Settings
 
 IDLE_MINUTES = 30  # at most, unless a cluster of the stack's own says more
-# What makes a cluster of one node, in the form that every runtime takes.
+# The settings of a cluster of one node, in the form that every runtime takes.
 SINGLE_NODE_CONF = {
     "spark.databricks.cluster.profile": "singleNode",
     "spark.master": "local[*]",
 }
 SINGLE_NODE_TAGS = {"ResourceClass": "SingleNode"}
 DEDICATED = ("SINGLE_USER", "DATA_SECURITY_MODE_DEDICATED")
-# What a cluster of the older kind, which ours are, has for the newer words; it answers with them,
+# The older words for the newer ones. Clusters of the older kind, as ours, answer with the older,
 # so a cluster declared by a newer one would never come to be as it is declared.
 # https://github.com/databricks/terraform-provider-databricks/issues/4909
 _MODES = {
@@ -57,7 +57,7 @@ def cluster_args(
         "num_workers": 0 if single else workers or cluster.num_workers,
         "spark_version": cluster.spark_version,
         "node_type_id": node,
-        # Left out, it stays what it was first when `node_type_id` changes.
+        # Without it, the driver's type stays when `node_type_id` changes.
         # https://github.com/databricks/terraform-provider-databricks/issues/1919
         "driver_node_type_id": cluster.driver_node_type_id or node,
         "data_security_mode": _MODES.get(cluster.data_security_mode, cluster.data_security_mode),
@@ -86,7 +86,7 @@ def _declare(
         single_user_name=cluster.single_user_name,
         # Databricks forgets a cluster that nobody started for 30 days, unless it is pinned.
         is_pinned=True,
-        # Who needs it starts it; nobody has to wait for it here.
+        # The first job starts it, so there is no need to wait for it here.
         no_wait=True,
         **cluster_args(cluster, settings),
         opts=pulumi.ResourceOptions(provider=platform.provider),
@@ -133,10 +133,6 @@ def _policy(settings: Settings, platform: Platform) -> databricks.ClusterPolicy:
         opts=pulumi.ResourceOptions(provider=platform.provider),
     )
     declare_permissions(
-        "cluster-policy",
-        settings,
-        platform.provider,
-        "CAN_USE",
-        cluster_policy_id=policy.id,
+        "cluster-policy", settings, platform.provider, "CAN_USE", cluster_policy_id=policy.id
     )
     return policy

@@ -71,7 +71,7 @@ def _declare(
         ],
         opts=pulumi.ResourceOptions(
             provider=platform.provider,
-            # Who deploys may use the model by these.
+            # These grants let the deploying identity use the model.
             depends_on=[platform.unity.grants],
             protect=settings.production,
             delete_before_replace=True,

@@ -10,7 +10,7 @@ from runner import azure_executor
 from runner.declarations import Environment
 from runner.declarations.environment_content import conda_text
 
-# What a conda file says of Python and of Spark themselves, which are the runtime's there.
+# Dependencies of a conda file that come with Databricks' runtime.
 _OF_RUNTIME = re.compile(r"(python|pip|setuptools|wheel|pyspark)\s*([=<>!~ \[].*)?", re.IGNORECASE)
 _IMPORTS_AZURE = re.compile(rf"^\s*(?:import|from)\s+{azure_executor.NAMESPACE}\b", re.MULTILINE)
 

@@ -59,7 +59,7 @@ class Cluster:
     autoscale: Autoscale | None = None
     is_single_node: bool = False
     data_security_mode: SecurityMode = "SINGLE_USER"
-    single_user_name: str | None = None  # None: who deploys
+    single_user_name: str | None = None  # None: the identity that deploys
     autotermination_minutes: Annotated[int, between(10, 10_000)] = 20
     runtime_engine: Literal["STANDARD", "PHOTON"] | None = None
     enable_elastic_disk: bool | None = None
@@ -77,7 +77,7 @@ class Settings(StackSettings):
     clusters: Mapping[str, Cluster]
     # Where the code of batch deployments lies, by endpoint and deployment.
     code: Mapping[tuple[str, str], Path] = field(default_factory=dict)
-    groups: tuple[str, ...] = ()  # who may run, ask and register; all users where there is none
+    groups: tuple[str, ...] = ()  # that may run, ask and register; all users where none is named
 
     def model_name(self, model: AssetReference) -> str:
         """Return the name in Unity Catalog of a model of the declarations."""

@@ -29,7 +29,7 @@ class Unity:
 
     schema: databricks.Schema
     volume: databricks.Volume
-    grants: databricks.Grants  # who may use what the schema holds; endpoints depend on it
+    grants: databricks.Grants  # the rights on the schema; endpoints depend on them
 
 
 def declare_unity(

@@ -118,7 +118,8 @@ def _end(run: str, status: str) -> None:
 
     # The program's own end of its run has told the address already.
     os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
-    with contextlib.suppress(Exception):  # who looks at the job ends what is left open
+    # A run that stays open is ended when somebody looks at the job.
+    with contextlib.suppress(Exception):
         mlflow.end_run(status)
         client: Any = mlflow.MlflowClient()
         client.set_terminated(run, status)

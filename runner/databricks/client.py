@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # The application of Databricks in Entra, the same in every cloud and tenant.
 SCOPE = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d/.default"
-# What lets an identity in that has a role on the workspace in Azure and is not yet known inside.
+# Headers that let an identity in that has a role on the workspace in Azure and is not known inside.
 # https://learn.microsoft.com/azure/databricks/dev-tools/auth/aad-token-manual
 _RESOURCE_ID = "X-Databricks-Azure-Workspace-Resource-Id"
 _MANAGEMENT_TOKEN = "X-Databricks-Azure-SP-Management-Token"  # noqa: S105 - the header's name
@@ -59,7 +59,7 @@ class DatabricksClient(Client):
         answer = super()._answer(request, options)
         if answer.status_code not in (401, 403) or self._introduced is not None:
             return answer
-        # Refused before anything was done: perhaps the workspace does not know who asks.
+        # Refused before anything was done: perhaps the workspace does not know the caller.
         try:
             self._introduce(request)
         except EnvironmentRefused:  # no token of Resource Manager is to be had

@@ -120,7 +120,7 @@ def _plan(request: ScoreRequest, model: str, volume: Path, place: Path, folder: 
     home = model_folder(folder)
     settings: dict[str, Any] = dict(request.settings)
     if request.limited:
-        # Declared for many machines; only who asks for more than this one has gets more.
+        # The declaration is for many machines; a call may still ask for more than this one has.
         settings["processes"] = min(settings["processes"], _CORES)
     script = None if request.script is None else volume / request.script
     source, files = list_files(volume / request.input)
@@ -187,7 +187,7 @@ def _deliver(output: Path, target: Path, place: Path) -> None:
     try:
         if target.exists() and not marker.exists():
             raise JobFailed(f"output {target} exists already; move it away and resume the job")
-        # Written first: what a run that is cut off here leaves at the target is this job's.
+        # Written first: after a crash here, files at the target are known as this job's.
         marker.write_text(f"{target.name}\n", encoding="utf-8")
         _copy(output, target)
     except OSError as error:

@@ -110,7 +110,7 @@ def receive(
     """Register a copy of another workspace's asset; content that is there already is not read."""
     content_hash, hashes = asset.content_hash, dict[str, str]()
     if not content_hash:
-        # The other workspace has none, and without it there is no telling what is there already.
+        # The other workspace has no hash, and by it a version with this content would be found.
         hashes = {file.name: hash_file(file) for file in content.files}
         content_hash = hash_content(content.shape, hashes.items())
     wanted = replace(

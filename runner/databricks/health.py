@@ -89,7 +89,7 @@ def _volume(connection: Connection) -> str:
 def _cluster(connection: Connection, cluster_id: str) -> str:
     found = connection.api.get("2.1", "clusters", "get", params={"cluster_id": cluster_id})
     state, reason = str(found.get("state")), found.get("termination_reason") or {}
-    # It ends by itself, and what asks for it starts it.
+    # A cluster that ended by itself is sound: the next run starts it.
     if state == "ERROR" or reason.get("type") in _TROUBLES:
         code, told = reason.get("code"), reason.get("parameters") or {}
         said = found.get("state_message") or told.get("azure_error_message") or "no reason given"

@@ -72,7 +72,7 @@ def _of_place(connection: Connection, place: str, asked: str, type_: str | None)
     except ServiceError as error:
         if error.status != 403:
             raise
-        return Input(path, asked)  # who runs the job may read it
+        return Input(path, asked)  # the identity that runs the job may read it
     if type_ is not None and type_ != found:
         raise WrongUsage(f"{asked} is a {found}, not a {type_}")
     return Input(path, asked)

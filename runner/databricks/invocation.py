@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from runner.assets.registering import Registrar
 from runner.databricks.codes import send_code
-from runner.databricks.endpoints import DeployedEndpoints
-from runner.databricks.files import list_folder, write_file
+from runner.databricks.endpoints import DeployedEndpoints, reference
+from runner.databricks.files import list_folder
 from runner.databricks.inputs import find_input
-from runner.databricks.job_runs import begin_run, name_job, request_of
+from runner.databricks.job_runs import name_job, submit
 from runner.databricks.jobs import job_record
 from runner.databricks.requests import ScoreRequest
 from runner.databricks.wheel import send_wheel
@@ -43,7 +43,7 @@ def invoke(
     `begin_run`, JobFailed where the output place holds something already, and WrongUsage; then
     there is no job, or the error names it.
     """
-    first_pause()  # who follows the job wants no error of their settings once there is one
+    first_pause()  # so that an error in it comes before there is a job
     if invocation.endpoint is not None:
         logical = connection.logical_name(invocation.endpoint)
         invocation = replace(invocation, endpoint=logical)
@@ -61,7 +61,7 @@ def invoke(
     scripted = find_script(deployment)  # refused before anything is sent
     send_wheel(connection)
     given = find_input(connection, catalog, request.data, invocation.input_type, assets)
-    model, script, folder = _model(run_of), None, "model"
+    model, script, folder = reference(connection, run_of.model), None, "model"
     if scripted is not None:
         script = f"{send_code(connection, scripted.code, on_progress)}/{scripted.name}"
         if model is not None:
@@ -83,9 +83,7 @@ def invoke(
         limited=limited_to_machine(request.changed),
         engine=asked_engine(deployment, invocation.engine),
     )
-    write_file(connection, request_of(connection, name), asked.as_text().encode())
-    run = begin_run(connection, asked, 0)
-    job = job_record(connection, asked, run)
+    job = job_record(connection, asked, submit(connection, asked))
     return replace(job, notices=(*request.notices, *given.notices))
 
 
@@ -100,14 +98,6 @@ def _job_of(connection: Connection, request: Request) -> BatchJob:
             f"deployment {request.deployment!r} of endpoint {request.endpoint!r} is no job of stack"
             f" {stack or 'ENV'} yet: deploy it with {pulumi_up(stack)}"
         ) from None
-
-
-def _model(job: BatchJob) -> str | None:
-    """Return the reference to a deployment's model, of models:/catalog.schema.name/version."""
-    if job.model is None:
-        return None
-    name, _, version = job.model.removeprefix("models:/").partition("/")
-    return f"azureml:{name.rpartition('.')[2]}:{version}"
 
 
 def _output(connection: Connection, asked: str | None, job: str) -> str:

@@ -20,16 +20,16 @@ from typing import Any
 from runner.azure.errors import Missing, ServiceError, scrub
 from runner.databricks.connection import Connection
 from runner.databricks.files import read_file, write_file
-from runner.databricks.requests import FILE, Asked, ScoreRequest
+from runner.databricks.requests import FILE, JobRequest, ScoreRequest, request_text
 from runner.errors import EnvironmentRefused, Interrupted
 from runner.workspace import JobStatus
 
-VERSION = "2.2"
+VERSION = "2.2"  # of the REST interface for jobs
 _RUNS = "runs.json"  # the ids of a job's runs, the latest last
 _TASK = "train"
 _PAGE = "25"  # runs in one answer, the most there can be
 _LOOKED_AT = 1_000  # runs, to find those of our jobs
-_LONGEST_STEM = 40  # characters of a job's name that say what it does
+_LONGEST_STEM = 40  # characters of a job's name before its digits
 _PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds before looks for a run that may be on its way
 _LAST_LINES = 3
 _LIFE = {
@@ -53,8 +53,8 @@ _RAISED = re.compile(r"^(?:[\w.]*\.)?(?:JobFailed|RunnerError): ")  # by our own
 _EXITED = re.compile(r"exited with status \d+$")  # said by our own bootstrap
 _KILLED = re.compile(r"kernel is unresponsive|exit code", re.IGNORECASE)  # by Databricks
 _TRACEBACK = "Traceback (most recent call last):"
-_WORKLOAD = "Workload failed"  # said of what ran, so that its cluster was there
-# Why no cluster came, and what to do about it.
+_WORKLOAD = "Workload failed"  # said of a program that ran, so that its cluster was there
+# The reasons why no cluster came, each with its way out.
 _OF_CLUSTERS = (
     (
         re.compile(r"quota|cores? (?:limit|usage)|OperationNotAllowed", re.IGNORECASE),
@@ -73,17 +73,26 @@ def name_job(stem: str) -> str:
     return f"{stem[:_LONGEST_STEM].rstrip('-')}-{uuid.uuid4().hex[:8]}"
 
 
-def place_of(connection: Connection, job: str) -> str:
+def job_place(connection: Connection, job: str) -> str:
     """Return a job's folder in the volume."""
     return f"{connection.outputs.volume}/jobs/{job}"
 
 
-def request_of(connection: Connection, job: str) -> str:
+def request_file(connection: Connection, job: str) -> str:
     """Return the path of a job's request, which its runs are given."""
-    return f"{place_of(connection, job)}/{FILE}"
+    return f"{job_place(connection, job)}/{FILE}"
 
 
-def begin_run(connection: Connection, asked: Asked, number: int) -> Mapping[str, Any]:
+def submit(connection: Connection, asked: JobRequest) -> Mapping[str, Any]:
+    """Write a job's request into its folder, begin its first run and return that.
+
+    Raises as `begin_run`.
+    """
+    write_file(connection, request_file(connection, asked.job), request_text(asked).encode())
+    return begin_run(connection, asked, 0)
+
+
+def begin_run(connection: Connection, asked: JobRequest, number: int) -> Mapping[str, Any]:
     """Begin a job's run of that number, from 0, and return it: however often it is asked, one.
 
     Databricks guarantees as much for a token, so a request whose answer was lost is sent again.
@@ -95,7 +104,7 @@ def begin_run(connection: Connection, asked: Asked, number: int) -> Mapping[str,
         raise Interrupted(_abandon(connection, asked.job, asked.job_id)) from None
 
 
-def _begin(connection: Connection, asked: Asked, number: int) -> Mapping[str, Any]:
+def _begin(connection: Connection, asked: JobRequest, number: int) -> Mapping[str, Any]:
     api, job = connection.api, asked.job
     path = ("jobs", "runs", "submit") if asked.job_id is None else ("jobs", "run-now")
     named = {**_body(connection, asked), "idempotency_token": f"{job}-{number}"}
@@ -112,7 +121,7 @@ def _begin(connection: Connection, asked: Asked, number: int) -> Mapping[str, An
         raise EnvironmentRefused(
             f"Databricks' answer to begin job {job} makes no sense; {_uncertain(connection, job)}"
         ) from None
-    # From here on there is a job: what can't be noted of it is found otherwise.
+    # From here on there is a job; a run that can't be written down is found in the listing.
     try:
         note_run(connection, job, run)
         begun: Mapping[str, Any] = get_run(connection, run)
@@ -126,12 +135,12 @@ def note_run(connection: Connection, job: str, run: int) -> None:
     runs = known_runs(connection, job)
     if run not in runs:
         content = json.dumps({"runs": [*runs, run]})
-        write_file(connection, f"{place_of(connection, job)}/{_RUNS}", content.encode())
+        write_file(connection, f"{job_place(connection, job)}/{_RUNS}", content.encode())
 
 
 def known_runs(connection: Connection, job: str) -> list[int]:
     """List the ids of a job's runs that were written down, the latest last."""
-    content = read_file(connection, f"{place_of(connection, job)}/{_RUNS}")
+    content = read_file(connection, f"{job_place(connection, job)}/{_RUNS}")
     return [int(run) for run in json.loads(content)["runs"]] if content else []
 
 
@@ -145,27 +154,29 @@ def find_run(connection: Connection, job: str, job_id: int | None) -> Mapping[st
         try:
             found: Mapping[str, Any] = get_run(connection, run)
         except ServiceError as error:
-            # It keeps them for 60 days. Of what it doesn't know it says 400.
+            # Databricks keeps runs for 60 days, and answers 400 for one that it doesn't know.
             if error.status not in (400, 404):
                 raise
             continue
         if status_of(found) in (JobStatus.FAILED, JobStatus.CANCELED):
             # It may have been taken up again by a run that could not be written down.
-            later = lost_run(connection, job, job_id)
+            later = find_unnoted_run(connection, job, job_id)
             return found if later is None else later
         return found
-    return lost_run(connection, job, job_id)
+    return find_unnoted_run(connection, job, job_id)
 
 
 def get_run(connection: Connection, run: int) -> Any:
     return connection.api.get(VERSION, "jobs", "runs", "get", params={"run_id": str(run)})
 
 
-def lost_run(connection: Connection, job: str, job_id: int | None) -> Mapping[str, Any] | None:
+def find_unnoted_run(
+    connection: Connection, job: str, job_id: int | None
+) -> Mapping[str, Any] | None:
     """Return the latest run of a job among those of its Databricks Job, or the submitted ones."""
-    wanted = request_of(connection, job)
+    wanted = request_file(connection, job)
     runs = list_runs(connection, job_id)
-    return next((run for run in runs if asked_of(run) == wanted), None)
+    return next((run for run in runs if request_file_of(run) == wanted), None)
 
 
 def list_runs(connection: Connection, job_id: int | None) -> Iterator[Mapping[str, Any]]:
@@ -184,7 +195,7 @@ def list_runs(connection: Connection, job_id: int | None) -> Iterator[Mapping[st
         return
 
 
-def asked_of(run: Mapping[str, Any]) -> str | None:
+def request_file_of(run: Mapping[str, Any]) -> str | None:
     """Return the path of the request that a run was given."""
     for parameter in run.get("job_parameters") or ():
         if parameter.get("name") == "request":
@@ -198,7 +209,7 @@ def asked_of(run: Mapping[str, Any]) -> str | None:
 
 def job_of(connection: Connection, run: Mapping[str, Any]) -> str | None:
     """Return the name of the runner's job that a run belongs to; None for anybody else's run."""
-    place, _, file = (asked_of(run) or "").rpartition("/")
+    place, _, file = (request_file_of(run) or "").rpartition("/")
     folder, _, job = place.rpartition("/")
     ours = file == FILE and folder == f"{connection.outputs.volume}/jobs"
     return job if ours else None
@@ -256,19 +267,19 @@ def failure(connection: Connection, run: Mapping[str, Any]) -> str:
             if reason.search(f"{told} {error}"):
                 return f"{told or error}; {way}"
     exited = _EXITED.search(error) is not None
-    if error and not exited and not _KILLED.search(error):  # what was raised says why
+    if error and not exited and not _KILLED.search(error):  # the error says why
         return said
     logs = str(output.get("logs") or "")
-    if exited:  # behind what the program printed is only the traceback of our host's own error
+    if exited:  # after the program's own lines comes the traceback of our host's error
         logs = logs.rsplit(_TRACEBACK, 1)[0]
     lines = [scrub(line) for line in logs.splitlines() if line.strip()]
     last = " / ".join(lines[-_LAST_LINES:])
     return f"{said}; its log ends: {last}" if last else said
 
 
-def _body(connection: Connection, asked: Asked) -> dict[str, Any]:
+def _body(connection: Connection, asked: JobRequest) -> dict[str, Any]:
     """Return the request that begins a run of a Databricks Job, or one on the training cluster."""
-    request = request_of(connection, asked.job)
+    request = request_file(connection, asked.job)
     if isinstance(asked, ScoreRequest):
         # More runs than the job allows at once wait, where they would be skipped.
         return {
@@ -320,5 +331,5 @@ def _abandon(connection: Connection, job: str, job_id: int | None) -> str:
 
 
 def _active_run(connection: Connection, job: str, job_id: int | None) -> int | None:
-    run = lost_run(connection, job, job_id)
+    run = find_unnoted_run(connection, job, job_id)
     return int(run["run_id"]) if run and not status_of(run).final else None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +18,15 @@ from runner.databricks.job_runs import (
     find_run,
     get_run,
     job_of,
+    job_place,
     known_runs,
     list_runs,
     moment,
     note_run,
-    place_of,
-    request_of,
+    request_file,
     status_of,
 )
-from runner.databricks.requests import Asked, ScoreRequest, TrainRequest, parse_request
+from runner.databricks.requests import JobRequest, ScoreRequest, TrainRequest, parse_request
 from runner.errors import EnvironmentRefused, NotFound
 from runner.jobs.kinds import JobType
 from runner.nearest import nearest
@@ -47,21 +48,16 @@ def list_jobs(
 
     Databricks keeps what it ran for 60 days; a job that is older is found by its name.
     """
-    origins: list[tuple[int | None, JobType, str | None, str | None]] = []
+    calls: list[Callable[[], list[Job]]] = []
     if type_ in (None, "batch"):
         for endpoint, output in connection.outputs.endpoints.items():
             for deployment, job in output.jobs.items():
-                origins.append((job.job_id, "batch", endpoint, deployment))
+                of_job = partial(_jobs_of, connection, limit, "batch", job.job_id)
+                calls.append(partial(of_job, endpoint, deployment))
     if type_ in (None, "spark"):
-        origins.append((None, "spark", None, None))
-
-    def listed(origin: tuple[int | None, JobType, str | None, str | None]) -> list[Job]:
-        job_id, kind, endpoint, deployment = origin
-        runs = islice(_ours(connection, list_runs(connection, job_id)), limit)
-        return [_listed(name, run, kind, endpoint, deployment) for name, run in runs]
-
+        calls.append(partial(_jobs_of, connection, limit, "spark", None))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found = [job for jobs in pool.map(listed, origins) for job in jobs]
+        found = [job for jobs in pool.map(lambda call: call(), calls) for job in jobs]
     return sorted(found, key=lambda job: job.created_at, reverse=True)[:limit]
 
 
@@ -83,9 +79,9 @@ def show_job(connection: Connection, name: str | None = None) -> Job:
     return replace(job, error=failure(connection, run))
 
 
-def find_request(connection: Connection, name: str) -> Asked:
+def find_request(connection: Connection, name: str) -> JobRequest:
     """Return the request of a job. Raises NotFound with the nearest names."""
-    content = read_file(connection, request_of(connection, name)) if "/" not in name else None
+    content = read_file(connection, request_file(connection, name)) if "/" not in name else None
     if content is None:
         raise connection.missing(
             "job", name, lambda: [job.name for job in list_jobs(connection, _NAMES)]
@@ -93,7 +89,7 @@ def find_request(connection: Connection, name: str) -> Asked:
     return parse_request(content.decode())
 
 
-def current_record(connection: Connection, asked: Asked) -> Job:
+def current_record(connection: Connection, asked: JobRequest) -> Job:
     """Return the record of a job as it stands now."""
     return job_record(connection, asked, find_run(connection, asked.job, asked.job_id))
 
@@ -117,9 +113,9 @@ def output_place(connection: Connection, meant: JobOutput) -> str:
     return f"{place}/{meant.path}" if meant.path else place
 
 
-def job_record(connection: Connection, asked: Asked, run: Mapping[str, Any] | None) -> Job:
+def job_record(connection: Connection, asked: JobRequest, run: Mapping[str, Any] | None) -> Job:
     """Return the record of a job, from its request and the latest of its runs."""
-    folder = place_of(connection, asked.job)
+    folder = job_place(connection, asked.job)
     job = Job(
         name=asked.job,
         type=asked.type,
@@ -191,7 +187,7 @@ def refuse_removal(connection: Connection, names: Sequence[str]) -> EnvironmentR
     name = names[0] if names else "NAME"
     return EnvironmentRefused(
         "Databricks keeps every run for 60 days and their files lie where others read them;"
-        f" `databricks fs rm -r dbfs:{place_of(connection, name)}` removes what one left there"
+        f" `databricks fs rm -r dbfs:{job_place(connection, name)}` removes what one left there"
     )
 
 
@@ -203,27 +199,32 @@ def _without_run(connection: Connection, job: Job) -> Job:
     return replace(job, error=_NEVER)
 
 
-def _listed(
-    name: str,
-    run: Mapping[str, Any],
+def _jobs_of(
+    connection: Connection,
+    limit: int | None,
     type_: JobType,
-    endpoint: str | None,
-    deployment: str | None,
-) -> Job:
-    """Return the record of a job, from what the listing of runs tells."""
-    return Job(
-        name=name,
-        type=type_,
-        status=status_of(run),
-        created_at=moment(run, "start_time") or "",
-        endpoint=endpoint,
-        deployment=deployment,
-        started_at=moment(run, "start_time"),
-        ended_at=moment(run, "end_time"),
-    )
+    job_id: int | None,
+    endpoint: str | None = None,
+    deployment: str | None = None,
+) -> list[Job]:
+    """List the latest jobs of a Databricks Job, or those that were submitted."""
+    runs = islice(_latest_runs(connection, list_runs(connection, job_id)), limit)
+    return [
+        Job(
+            name=name,
+            type=type_,
+            status=status_of(run),
+            created_at=moment(run, "start_time") or "",
+            endpoint=endpoint,
+            deployment=deployment,
+            started_at=moment(run, "start_time"),
+            ended_at=moment(run, "end_time"),
+        )
+        for name, run in runs
+    ]
 
 
-def _ours(
+def _latest_runs(
     connection: Connection, runs: Iterator[Mapping[str, Any]]
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the latest run of each of the runner's jobs, with the job's name."""

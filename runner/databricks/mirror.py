@@ -26,8 +26,8 @@ from runner.engine.plan import read_plan
 from runner.errors import JobFailed
 from runner.processes import python_command
 
-_EVERY = 2.0  # seconds between two looks at what has changed
-_RESULTS = ("failures.csv", "report.html", "summary.json")  # the summary is what says: all is there
+_EVERY = 2.0  # seconds between two looks
+_RESULTS = ("failures.csv", "report.html", "summary.json")  # with the summary all are there
 
 
 def restore(place: Path, folder: Path) -> None:
@@ -84,7 +84,7 @@ class Mirror:
             *sorted(logs_folder(self._folder).glob("*.txt")),
         ):
             self._copy(path)
-        # As it was before the pieces were copied; what is torn at its end is no line yet.
+        # The journal as it was before the pieces were copied, without a half-written last line.
         self._write(journal_file(self._place), known[: known.rfind(b"\n") + 1])
 
     def finish(self) -> None:
@@ -104,7 +104,7 @@ class Mirror:
     def _copy(self, path: Path) -> None:
         try:
             status = path.stat()
-        except FileNotFoundError:  # what is mended meanwhile comes with the next look
+        except FileNotFoundError:  # it is replaced just now, and comes with the next look
             return
         mark = (status.st_size, status.st_mtime_ns)
         if self._copied.get(path) == mark:

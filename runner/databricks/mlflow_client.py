@@ -2,7 +2,7 @@
 
 It knows where Unity Catalog keeps a model's files and which credentials reach them, which differs
 from workspace to workspace. Importing it takes seconds, so only the commands that move a model's
-files do. What it reads of the environment is there only while it is asked.
+files do. The environment variables that it reads are set only while it is used.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ _STATUSES: Mapping[str, int] = {  # by the name of an error of databricks-sdk
     "TooManyRequests": 429,
     "BadRequest": 400,
 }
-_LONGEST = 400  # characters of what a package says
+_LONGEST = 400  # characters of a package's message
 EXPIRED = 401  # the status of an error after which another client has another token
-# What would lead MLflow and the package below it to another workspace, or sign them in otherwise.
+# Variables that would lead MLflow and the package below it to another workspace or account.
 _FOREIGN = ("DATABRICKS_", "MLFLOW_TRACKING_", "MLFLOW_REGISTRY_", "ARM_CLIENT_")
 
 
@@ -60,9 +60,9 @@ def mlflow_client(connection: Connection, what: str) -> Iterator[MlflowClient]:
         "MLFLOW_ENABLE_DB_SDK": "false",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_LOGGING_LEVEL": "ERROR",  # what it warns of is what this package does on purpose
+        "MLFLOW_LOGGING_LEVEL": "ERROR",  # it would warn of what is done here on purpose
     }
-    with _environment(variables), _explained(connection, what):
+    with _environment(variables), _errors_translated(connection, what):
         from mlflow import MlflowClient
 
         yield MlflowClient(tracking_uri=TRACKING, registry_uri=REGISTRY)
@@ -132,18 +132,18 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def _explained(connection: Connection, what: str) -> Iterator[None]:
-    """Turn whatever the packages raise inside into the errors of this package."""
+def _errors_translated(connection: Connection, what: str) -> Iterator[None]:
+    """Raise ServiceError for the errors that MLflow, databricks-sdk and requests raise inside."""
     try:
         yield
     except Exception as error:
-        explained = _explanation(connection, what, error)
-        if explained is None:
+        translated = _translate(connection, what, error)
+        if translated is None:
             raise
-        raise explained from None
+        raise translated from None
 
 
-def _explanation(connection: Connection, what: str, error: Exception) -> ServiceError | None:
+def _translate(connection: Connection, what: str, error: Exception) -> ServiceError | None:
     from databricks.sdk.errors.base import DatabricksError
     from mlflow.exceptions import MlflowException
     from requests import RequestException
@@ -165,7 +165,7 @@ def _explanation(connection: Connection, what: str, error: Exception) -> Service
     if isinstance(error, MlflowException):
         code = str(error.error_code)
         if isinstance(error.__cause__, DatabricksError | RequestException):
-            return _explanation(connection, what, error.__cause__)
+            return _translate(connection, what, error.__cause__)
         if code == "INTERNAL_ERROR" and not hasattr(error, "json"):
             # No answer at all, or a failure on this machine.
             said = scrub(error.message)[:_LONGEST]

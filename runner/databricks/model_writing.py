@@ -1,26 +1,26 @@
 """The registration of models in Unity Catalog.
 
-The files go there through MLflow's own client. Unity Catalog numbers versions itself, so a request
-whose answer was lost leaves one behind that is found by a tag and taken away.
+MLflow's own client sends the files. Unity Catalog numbers versions itself, so a request whose
+answer was lost leaves a version behind; it is found by a tag and removed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
-from runner.assets.content import Content, counted, hash_content, hash_file, scan
+from runner.assets.content import Content, scan
 from runner.assets.fetching import write
 from runner.assets.kinds import ASSET_KINDS
 from runner.assets.rules import check_copy, check_registration, next_version, taken_version
 from runner.azure.errors import Missing, ServiceError
 from runner.bounded_yaml import read_yaml
 from runner.databricks.mlflow_client import EXPIRED, mlflow_client
-from runner.databricks.model_sources import find_source
+from runner.databricks.model_sources import Source, find_source
 from runner.databricks.models import (
     TYPE,
     Version,
@@ -36,13 +36,14 @@ from runner.declarations.names import UNITY_NAME_RULE, is_unity_name
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.files.atomic import temporary_path
 from runner.jobs.logged_models import origin_of
+from runner.remote.assets import hash_files
 from runner.workspace import Asset, OnProgress, Origin, Registration, Run, Transfer
 
 if TYPE_CHECKING:
     from runner.databricks.connection import Connection
 
-FindRun = Callable[[str], Run | None]  # that of a job, by the job's name
-Declared = Callable[[str], str | None]  # where a model of a name is declared: file and line
+FindRun = Callable[[str], Run | None]  # finds a job's run, by the job's name
+Declared = Callable[[str], str | None]  # finds the file and line that declare a model's name
 
 _KIND: Literal["model"] = "model"
 _TRIES = 3
@@ -56,7 +57,7 @@ class _Wanted:
     name: str
     description: str
     note: Note
-    source: str  # what MLflow keeps as its source
+    source: str  # the address that MLflow keeps as its source
     run: str | None = None
     version: str | None = None  # the one asked for
 
@@ -71,36 +72,34 @@ def register(
 ) -> Asset:
     """Register an MLflow model of this machine, or one that a run logged.
 
-    The same content that is registered under this name already gives that version back, the newest
-    where there are several, without a byte sent; what else is declared becomes its own. Raises
-    WrongUsage, before anything is sent, for a name that Unity Catalog refuses, for what is no
-    MLflow model and for one without a signature.
+    Where the same content is registered under this name already, the newest such version is
+    returned and no file is sent; its description, tags and properties become those of the
+    registration. `home` takes what is on its way. Raises WrongUsage, before anything is sent, for a
+    name that Unity Catalog refuses, for what is no MLflow model and for one without a signature.
     """
     check_name(registration.name, declared)
     check_registration(_KIND, registration)
     _check_keys(registration)
     path = registration.path
     if isinstance(path, Path):
-        return _register_folder(connection, home, registration, path, on_progress)
-    with temporary_path(_made(home), "model-") as folder:
+        type_ = registration.type or ASSET_KINDS[_KIND].guess_type(path)
+        if type_ != TYPE:
+            raise WrongUsage(
+                f"{path} is a {type_}, and Unity Catalog takes MLflow models only: name a folder"
+                " with a file MLmodel, such as `mlflow.pyfunc.save_model` writes"
+            )
+        content = scan(path, registration.names)
+        source = Source(path, path.absolute().name, job=registration.job)
+        wanted = _wanted(registration, source, None)
+        return _register_content(connection, home, wanted, path, content, on_progress)
+    with _new_folder(home) as folder:
         source = find_source(connection, path, folder, find_run)
-        job = registration.job or source.job
-        run = _run(find_run, job)
-        wanted = replace(
-            _wanted(registration, source.path),
-            source=source.address,
-            run=source.run,
-        )
+        source = replace(source, job=registration.job or source.job)
+        run = _find_run(find_run, source.job)
         known = Origin(source.run) if source.run else None
-        note = replace(wanted.note, job=job, origin=origin_of(run) if run else known)
-        return _register_content(
-            connection,
-            home,
-            replace(wanted, note=note),
-            source.path,
-            scan(source.path),
-            on_progress,
-        )
+        wanted = _wanted(registration, source, origin_of(run) if run else known)
+        content = scan(source.path)
+        return _register_content(connection, home, wanted, source.path, content, on_progress)
 
 
 def receive(
@@ -128,11 +127,10 @@ def receive(
         source=asset.base_name,
     )
     tags_of(wanted.note)  # refused before anything is read
-    found = _same(connection, wanted) if asset.content_hash else None
+    found = _find_same(connection, wanted) if asset.content_hash else None
     if found is not None:
         return asset_record(asset.name, found)
-    with temporary_path(_made(home), "model-") as folder:
-        folder.mkdir()
+    with _new_folder(home) as folder:
 
         def show(done: int) -> None:
             on_progress(Transfer("reading", asset.base_name, done, content.size))
@@ -141,7 +139,7 @@ def receive(
         check_copy(asset, arrived)
         check_signature(folder, asset.reference)
         wanted = replace(wanted, note=replace(wanted.note, content_hash=arrived))
-        found = None if asset.content_hash else _same(connection, wanted)
+        found = None if asset.content_hash else _find_same(connection, wanted)
         made = found or _add(connection, wanted, folder, content.size, on_progress)
         return asset_record(asset.name, made)
 
@@ -173,25 +171,6 @@ def check_signature(folder: Path, shown: object) -> None:
         )
 
 
-def _register_folder(
-    connection: Connection,
-    home: Path,
-    registration: Registration,
-    path: Path,
-    on_progress: OnProgress,
-) -> Asset:
-    type_ = registration.type or ASSET_KINDS[_KIND].guess_type(path)
-    if type_ != TYPE:
-        raise WrongUsage(
-            f"{path} is a {type_}, and Unity Catalog takes MLflow models only: name a folder with a"
-            " file MLmodel, such as `mlflow.pyfunc.save_model` writes"
-        )
-    content = scan(path, registration.names)
-    return _register_content(
-        connection, home, _wanted(registration, path), path, content, on_progress
-    )
-
-
 def _register_content(
     connection: Connection,
     home: Path,
@@ -201,42 +180,35 @@ def _register_content(
     on_progress: OnProgress,
 ) -> Asset:
     check_signature(path, path)
-    base_name = wanted.note.base_name
-    read = counted(
-        content, lambda done: on_progress(Transfer("reading", base_name, done, content.size))
-    )
-    content_hash = hash_content(
-        content.shape, ((file.name, hash_file(file)) for file in read.files)
-    )
+    content_hash, _ = hash_files(content, wanted.note.base_name, on_progress)
     wanted = replace(wanted, note=replace(wanted.note, content_hash=content_hash))
     tags_of(wanted.note)  # refused before anything is sent
-    found = _same(connection, wanted)
+    found = _find_same(connection, wanted)
     if found is not None:
-        return asset_record(wanted.name, _amended(connection, wanted, found))
+        return asset_record(wanted.name, _amend(connection, wanted, found))
     _check_version(connection, wanted)
     # MLflow sends a folder whole, and only some of its files count.
-    with temporary_path(_made(home), "model-") as folder:
-        folder.mkdir()
+    with _new_folder(home) as folder:
         if write(content, folder, lambda _: None) != content_hash:
             raise EnvironmentRefused(f"{path} changed while it was being read: register it again")
-        return asset_record(
-            wanted.name, _add(connection, wanted, folder, content.size, on_progress)
-        )
+        made = _add(connection, wanted, folder, content.size, on_progress)
+        return asset_record(wanted.name, made)
 
 
-def _wanted(registration: Registration, path: Path) -> _Wanted:
-    base_name = path.absolute().name
+def _wanted(registration: Registration, source: Source, origin: Origin | None) -> _Wanted:
     return _Wanted(
         name=registration.name,
         description=registration.description,
         note=Note(
             tags=registration.tags,
             properties=registration.properties,
-            base_name=base_name,
+            base_name=source.path.absolute().name,
             stage=registration.more.get("stage"),
-            job=registration.job,
+            job=source.job,
+            origin=origin,
         ),
-        source=base_name,
+        source=source.address,
+        run=source.run,
         version=registration.version,
     )
 
@@ -261,7 +233,7 @@ def _check_version(connection: Connection, wanted: _Wanted) -> None:
         )
 
 
-def _same(connection: Connection, wanted: _Wanted) -> Version | None:
+def _find_same(connection: Connection, wanted: _Wanted) -> Version | None:
     """Return the newest version of the same content; only the one asked for, where one is."""
     for version in ready_versions(connection, wanted.name):
         number = str(version["version"])
@@ -286,7 +258,7 @@ def _add(
             number = _write(connection, wanted, folder, tags)
         except ServiceError as error:
             lost = error.status is None or error.status >= 500 or error.status in (EXPIRED, 429)
-            found = _begun(connection, wanted.name, request) if lost else {}
+            found = _find_begun(connection, wanted.name, request) if lost else {}
             ready = [begun for begun, version in found.items() if is_ready(version)]
             if not ready and (not lost or not tries_left):
                 with suppress(EnvironmentRefused):
@@ -339,7 +311,7 @@ def _make_model(connection: Connection, wanted: _Wanted) -> None:
             raise
 
 
-def _begun(connection: Connection, name: str, request: str) -> dict[str, Version]:
+def _find_begun(connection: Connection, name: str, request: str) -> dict[str, Version]:
     """Return the versions that a request began, by number; several if an answer was lost."""
     found = {}
     for listed in all_versions(connection, name):
@@ -350,7 +322,7 @@ def _begun(connection: Connection, name: str, request: str) -> dict[str, Version
 
 
 def _remove_others(connection: Connection, name: str, request: str, kept: str | None) -> None:
-    """Take away what a request began besides the version that is kept."""
+    """Remove the unfinished versions that a request began, except the one that is kept."""
     pending = [
         str(version["version"])
         for version in all_versions(connection, name)
@@ -364,7 +336,7 @@ def _remove_others(connection: Connection, name: str, request: str, kept: str | 
                 connection.api.send("DELETE", connection.api.url(*path, "versions", number))
 
 
-def _amended(connection: Connection, wanted: _Wanted, found: Version) -> Version:
+def _amend(connection: Connection, wanted: _Wanted, found: Version) -> Version:
     """Give a version what a later registration of the same content declares besides."""
     name, number = connection.outputs.model_name(wanted.name), str(found["version"])
     old, new = read_note(tags_of_version(found)), wanted.note
@@ -394,8 +366,8 @@ def _amended(connection: Connection, wanted: _Wanted, found: Version) -> Version
     return (find_version(connection, wanted.name, number) or found) if changed else found
 
 
-def _run(find_run: FindRun, job: str | None) -> Run | None:
-    """Return the run of a job, which is worth keeping and not worth failing for."""
+def _find_run(find_run: FindRun, job: str | None) -> Run | None:
+    """Return the run of a job; None where it can't be read, which is no reason to fail."""
     if job is None:
         return None
     with suppress(EnvironmentRefused, NotFound):
@@ -403,6 +375,10 @@ def _run(find_run: FindRun, job: str | None) -> Run | None:
     return None
 
 
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+@contextmanager
+def _new_folder(home: Path) -> Iterator[Path]:
+    """Yield a new folder for a model's files, which is removed in the end."""
+    home.mkdir(parents=True, exist_ok=True)
+    with temporary_path(home, "model-") as folder:
+        folder.mkdir()
+        yield folder

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from runner.databricks.connection import Connection
 
 DEPLOYMENT_HEADER = "served-model-name"  # of an answer
-# An endpoint's own answers, whatever they say; that who asks may not is the workspace's.
+# Answers of the endpoint itself. That the caller may not ask it, the workspace answers.
 _ERRORS = tuple(status for status in range(300, 600) if status not in (401, 403))
 _LONGEST = 300  # characters of a reason
 

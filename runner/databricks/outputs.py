@@ -41,7 +41,7 @@ class Outputs:
     volume: str  # /Volumes/catalog/schema/volume
     experiments: str  # a folder of the workspace
     source: str  # where this was read, for messages
-    wheel: str | None = None  # what jobs on a cluster run, below the volume
+    wheel: str | None = None  # the wheel that jobs on a cluster install, in the volume
     stack: str | None = None  # whose output it is, where that is said
     cloud: str = PUBLIC
     location: str | None = None

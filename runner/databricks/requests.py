@@ -39,9 +39,6 @@ class ScoreRequest:
         """Return the paths of the outputs by name."""
         return {"score": self.output}
 
-    def as_text(self) -> str:
-        return _text(self)
-
 
 @dataclass(frozen=True)
 class TrainRequest:
@@ -51,7 +48,7 @@ class TrainRequest:
     created_at: str  # ISO 8601, UTC
     model: str | None  # the folder that declares it
     cluster: str  # the id of the cluster it runs on
-    bootstrap: str  # what leads its program to its files and its run
+    bootstrap: str  # the path of the program that runs its own
     run_id: str  # of its MLflow run
     experiment_id: str
     experiment: str
@@ -61,27 +58,25 @@ class TrainRequest:
     files: tuple[str, ...]  # the inputs that are paths
     outputs: Mapping[str, str]
     folders: tuple[str, ...]  # the outputs that are no single file
-    given: Mapping[str, str] = field(default_factory=dict)  # input → what it was asked for
+    given: Mapping[str, str] = field(default_factory=dict)  # input → as it was asked for
     modules: tuple[str, ...] = ()  # files and folders of the code that Python imports from
     type: Literal["spark"] = "spark"
     job_id: None = None  # it is a run of no Databricks Job
 
-    def as_text(self) -> str:
-        return _text(self)
+
+JobRequest = ScoreRequest | TrainRequest
 
 
-Asked = ScoreRequest | TrainRequest
+def request_text(request: JobRequest) -> str:
+    """Return the text of a request's file."""
+    return json.dumps(asdict(request), indent=2) + "\n"
 
 
-def parse_request(text: str) -> Asked:
-    """Parse what `as_text` wrote."""
+def parse_request(text: str) -> JobRequest:
+    """Parse the text of a request's file."""
     content = json.loads(text)
     if content["type"] == "batch":
         return ScoreRequest(**content)
     for key in ("program", "files", "folders", "modules"):
         content[key] = tuple(content[key])
     return TrainRequest(**content)
-
-
-def _text(request: Asked) -> str:
-    return json.dumps(asdict(request), indent=2) + "\n"

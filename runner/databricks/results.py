@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.databricks.files import read_file
-from runner.databricks.job_runs import place_of
+from runner.databricks.job_runs import job_place
 from runner.databricks.jobs import current_record, find_request
 from runner.databricks.requests import ScoreRequest
 from runner.databricks.volume import fetch
@@ -71,7 +71,7 @@ def download_job(
 def _fetch_records(
     connection: Connection, name: str, folder: Path, on_progress: OnProgress
 ) -> None:
-    place = place_of(connection, name)
+    place = job_place(connection, name)
     with suppress(NotFound):
         _fetch(connection, f"{place}/logs", folder / "logs", name, on_progress)
     for record in _RECORDS:

@@ -113,7 +113,7 @@ def end_run(connection: Connection, asked: TrainRequest, ended: JobStatus) -> st
     """
     status = _ENDS[ended]
     body = {"run_id": asked.run_id, "status": status, "end_time": _now()}
-    with suppress(EnvironmentRefused):  # who may look may not be allowed to write
+    with suppress(EnvironmentRefused):  # the right to look may come without the right to write
         connection.api.ask(*_MLFLOW, "runs", "update", body=body)
     return status
 

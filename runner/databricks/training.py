@@ -14,7 +14,7 @@ from runner.azure.errors import ServiceError
 from runner.databricks.codes import send_code
 from runner.databricks.files import make_folder, read_file, write_file
 from runner.databricks.inputs import Input, find_input
-from runner.databricks.job_runs import begin_run, name_job, request_of
+from runner.databricks.job_runs import name_job, submit
 from runner.databricks.jobs import job_record
 from runner.databricks.requests import TrainRequest
 from runner.databricks.tracked import end_run, experiment_id, make_run
@@ -49,7 +49,7 @@ def train(
     `find_training_job` and `begin_run`, WrongUsage, NotFound and EnvironmentRefused; then there is
     no job, or the error names it.
     """
-    first_pause()  # who follows the job wants no error of their settings once there is one
+    first_pause()  # so that an error in it comes before there is a job
     declared = find_training_job(catalog, request)
     if not isinstance(declared, SparkJob):
         raise EnvironmentRefused(
@@ -94,8 +94,7 @@ def train(
         modules=declared.py_files,
     )
     try:
-        write_file(connection, request_of(connection, name), asked.as_text().encode())
-        run = begin_run(connection, asked, 0)
+        run = submit(connection, asked)
     except ServiceError:  # refused, so that nothing will ever end the MLflow run
         end_run(connection, asked, JobStatus.FAILED)
         raise
@@ -109,24 +108,23 @@ def _cluster(connection: Connection, job: SparkJob) -> str:
     Raises WrongUsage where one of several has to be named, NotFound for one that is not there.
     """
     clusters = connection.outputs.clusters
-    compute = job.compute
-    name = str(compute).removeprefix("azureml:") if compute else None
-    if name is not None and name not in clusters and len(clusters) != 1:
-        raise NotFound(f"{job.file}: no cluster {name!r}{nearest(name, clusters)}")
+    name = str(job.compute).removeprefix("azureml:") if job.compute else None
     if name is not None and name in clusters:
         return clusters[name]
-    if not clusters:
-        stack = connection.outputs.stack or "ENV"
-        raise EnvironmentRefused(
-            f"stack {stack} has no cluster that trains: declare one as scoring:clusters in"
-            f" Pulumi.{stack}.yaml and deploy it with `pulumi up --stack {stack}`"
-        )
-    if len(clusters) > 1:
+    if len(clusters) == 1:
+        return next(iter(clusters.values()))
+    if name is not None:
+        raise NotFound(f"{job.file}: no cluster {name!r}{nearest(name, clusters)}")
+    if clusters:
         raise WrongUsage(
             f"{job.file} names none of several clusters: give it `compute: azureml:NAME`, one of"
             f" {', '.join(clusters)}"
         )
-    return next(iter(clusters.values()))
+    stack = connection.outputs.stack or "ENV"
+    raise EnvironmentRefused(
+        f"stack {stack} has no cluster that trains: declare one as scoring:clusters in"
+        f" Pulumi.{stack}.yaml and deploy it with `pulumi up --stack {stack}`"
+    )
 
 
 def _inputs(

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from runner.databricks.files import list_folder, read_file
-from runner.databricks.job_runs import find_run, get_run, output_of, place_of
+from runner.databricks.job_runs import find_run, get_run, job_place, output_of
 from runner.databricks.jobs import find_request, job_record
 from runner.engine.layout import worker_logs
 from runner.errors import EnvironmentRefused
@@ -22,7 +22,7 @@ from runner.workspace import JobStatus, LogLine, Progress
 if TYPE_CHECKING:
     from runner.databricks.connection import Connection
 
-_TOLD = ("journal.jsonl", "loaded", "plan.json", "starts.txt")  # what tells how far a job has come
+_TOLD = ("journal.jsonl", "loaded", "plan.json", "starts.txt")  # they tell a job's progress
 _LOGS = "logs"
 
 
@@ -36,7 +36,7 @@ def watch(connection: Connection, name: str, logs: bool = True) -> Iterator[Prog
     asked = find_request(connection, name)
     run = find_run(connection, name, asked.job_id)
     with TemporaryDirectory(prefix="runner-follow-") as folder:
-        copy = _Copy(connection, place_of(connection, name), Path(folder))
+        copy = _Copy(connection, job_place(connection, name), Path(folder))
         while True:
             status = job_record(connection, asked, run).status
             if asked.type == "batch":
@@ -101,7 +101,7 @@ class _Copy:
         path = self._folder / name
         path.parent.mkdir(exist_ok=True)
         before = path.read_bytes() if path.exists() else b""
-        if content.startswith(before):  # the usual case: who reads on goes on from where they were
+        if content.startswith(before):  # the usual case: readers go on where they were
             with path.open("ab") as file:
                 file.write(content[len(before) :])
         else:

@@ -15,7 +15,7 @@ from runner.stacks.deploying import pulumi_up
 if TYPE_CHECKING:
     from runner.databricks.outputs import Outputs
 
-# What Databricks says of a token that has expired, or is about to. The status was 400 once, then
+# Databricks' messages about a token that has expired, or is about to. The status was 400 once, then
 # 403, now 401:
 # https://github.com/databrickslabs/splunk-integration/issues/55
 # https://github.com/databricks/databricks-sdk-go/issues/1061
@@ -27,56 +27,30 @@ TOKEN_REFUSED = re.compile(
 # Of a token that another tenant gave, with the claim that says which was expected.
 # https://github.com/databricks/terraform-databricks-sra/pull/134
 _OTHER_TENANT = re.compile(r"Expected iss claim to be: \S*?([0-9a-f]{8}-[0-9a-f-]{27})")
-# What a stack deployed and somebody took away; the status is 400.
+# The message about something deployed that somebody deleted; the status is 400.
 _GONE = re.compile(r"^(?:Cluster|Job) \S+ does not exist")
 _IN_UNITY = "/(?P<catalog>[^/]+)/(?P<schema>[^/]+)/(?P<name>[^/]+)"
 _MODEL = r"(?P<catalog>[^./]+)\.(?P<schema>[^./]+)\.(?P<name>[^./]+)"
-# What a request needs in Unity Catalog, by its method and its path; the first that fits. A name
-# that the path does not have is that of the stack.
-_RIGHTS: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
-    (methods, re.compile(pattern), right)
-    for methods, pattern, right in (
-        (
-            "GET HEAD",
-            rf"/2\.0/fs/\w+/Volumes{_IN_UNITY}",
-            "READ VOLUME ON VOLUME {catalog}.{schema}.{name}",
-        ),
-        (
-            "PUT DELETE",
-            rf"/2\.0/fs/\w+/Volumes{_IN_UNITY}",
-            "READ VOLUME, WRITE VOLUME ON VOLUME {catalog}.{schema}.{name}",
-        ),
-        (
-            "GET HEAD",
-            rf"/2\.0/fs/\w+/Models{_IN_UNITY}",
-            "EXECUTE ON FUNCTION {catalog}.{schema}.{name}",  # which a model is to a GRANT
-        ),
-        (
-            "GET",
-            rf"/2\.1/unity-catalog/models/{_MODEL}",
-            "EXECUTE ON FUNCTION {catalog}.{schema}.{name}",
-        ),
-        (
-            "PATCH DELETE",
-            rf"/2\.1/unity-catalog/models/{_MODEL}",
-            "MANAGE ON FUNCTION {catalog}.{schema}.{name}",
-        ),
-        ("POST", r"/2\.1/unity-catalog/models", "CREATE MODEL ON SCHEMA {catalog}.{schema}"),
-        (
-            "POST",
-            r"/2\.0/mlflow/unity-catalog/model-versions",
-            "EXECUTE, MANAGE ON SCHEMA {catalog}.{schema}",
-        ),
-        (
-            "GET",
-            r"/2\.0/mlflow/unity-catalog|/2\.1/unity-catalog/models",
-            "EXECUTE ON SCHEMA {catalog}.{schema}",
-        ),
-        ("GET", r"/2\.1/unity-catalog/catalogs", "USE CATALOG ON CATALOG {catalog}"),
-        ("GET", r"/2\.1/unity-catalog/schemas", "USE SCHEMA ON SCHEMA {catalog}.{schema}"),
-    )
+# The right that a request needs in Unity Catalog, by method and path; the first that fits. The
+# catalog and the schema are those of the path, else those of the stack.
+_RIGHTS: tuple[tuple[str, str, str], ...] = (
+    ("GET HEAD", rf"/2\.0/fs/\w+/Volumes{_IN_UNITY}", "READ VOLUME ON VOLUME {name}"),
+    (
+        "PUT DELETE",
+        rf"/2\.0/fs/\w+/Volumes{_IN_UNITY}",
+        "READ VOLUME, WRITE VOLUME ON VOLUME {name}",
+    ),
+    # To a GRANT a model is a function.
+    ("GET HEAD", rf"/2\.0/fs/\w+/Models{_IN_UNITY}", "EXECUTE ON FUNCTION {name}"),
+    ("GET", rf"/2\.1/unity-catalog/models/{_MODEL}", "EXECUTE ON FUNCTION {name}"),
+    ("PATCH DELETE", rf"/2\.1/unity-catalog/models/{_MODEL}", "MANAGE ON FUNCTION {name}"),
+    ("POST", r"/2\.1/unity-catalog/models", "CREATE MODEL ON SCHEMA {schema}"),
+    ("POST", r"/2\.0/mlflow/unity-catalog/model-versions", "EXECUTE, MANAGE ON SCHEMA {schema}"),
+    ("GET", r"/2\.0/mlflow/unity-catalog|/2\.1/unity-catalog/models", "EXECUTE ON SCHEMA {schema}"),
+    ("GET", r"/2\.1/unity-catalog/catalogs", "USE CATALOG ON CATALOG {catalog}"),
+    ("GET", r"/2\.1/unity-catalog/schemas", "USE SCHEMA ON SCHEMA {schema}"),
 )
-# What a request needs of the workspace, by what its path begins with.
+# The permission that a request needs in the workspace, by the beginning of its path.
 _PERMISSIONS: Mapping[str, str] = {
     "/serving-endpoints": "Can Query on the serving endpoint (Serving > Permissions)",
     "/2.0/serving-endpoints": "Can View on the serving endpoint (Serving > Permissions)",
@@ -132,12 +106,15 @@ def way_out(
 
 def _right(outputs: Outputs, method: str, path: str) -> str | None:
     for methods, pattern, right in _RIGHTS:
-        found = pattern.match(path) if method in methods.split() else None
+        found = re.match(pattern, path) if method in methods.split() else None
         if found:
-            names = {"catalog": outputs.catalog, "schema": outputs.schema, **found.groupdict()}
+            parts = {"catalog": outputs.catalog, "schema": outputs.schema, **found.groupdict()}
+            schema = f"{parts['catalog']}.{parts['schema']}"
+            name = f"{schema}.{parts.get('name')}"
+            grant = right.format(catalog=parts["catalog"], schema=schema, name=name)
             return (
-                f"who owns it runs `GRANT {right.format(**names)} TO NAME` (and USE CATALOG and USE"
-                " SCHEMA where they lack)"
+                f"who owns it runs `GRANT {grant} TO NAME` (and USE CATALOG and USE SCHEMA where"
+                " they lack)"
             )
     for beginning, permission in _PERMISSIONS.items():
         if path.startswith(beginning):

@@ -24,8 +24,8 @@ ENTRY_POINT = "score"
 _NAME = f"{PACKAGE}-{__version__}-py3-none-any.whl"
 _INFO = f"{PACKAGE}-{__version__}.dist-info"
 _TIME = (1980, 1, 1, 0, 0, 0)  # of every file in it, so that the same files give the same wheel
-# What reads tables and loads models comes with the cluster's runtime, or with the environment that
-# the deployment declares: the wheel must not replace it.
+# The packages that read tables and load models come with the cluster's runtime, or with the
+# environment that the deployment declares: the wheel must not replace them.
 _METADATA = f"""\
 Metadata-Version: 2.1
 Name: batch-scoring-runner

@@ -1,8 +1,8 @@
 """The interface that every environment implements, and the records that it uses.
 
-A command is a call of one of these methods and a way to print what it returns. Adapters (a package
-for each platform: `runner.local`, `runner.azureml`) implement the interface and never import each
-other.
+A command calls one of these methods and prints what it returns. Each platform has a package, its
+adapter, that implements the interface: `runner.local`, `runner.azureml`, `runner.databricks`.
+Adapters never import each other.
 """
 
 from __future__ import annotations
@@ -74,13 +74,13 @@ class Workspace(Assets, Endpoints, Training, Jobs, Protocol):
     """The models, data assets, endpoints and jobs of an environment.
 
     Every method raises `NotFound` for a name the environment lacks (with the nearest names)
-    and `EnvironmentRefused` where the environment can't be reached or says no.
+    and `EnvironmentRefused` where the environment can't be reached or refuses.
     """
 
     environment: str
-    on_transfer: OnProgress  # called while much is sent or fetched
-    on_notice: Callable[[str], None]  # told what is worth knowing of a registration, in a line
-    on_step: Callable[[str], None]  # told in a line what is begun that takes a while
+    on_transfer: OnProgress  # called while files are sent or fetched
+    on_notice: Callable[[str], None]  # gets a line that is worth knowing about a registration
+    on_step: Callable[[str], None]  # gets a line when something begins that takes a while
     env_manager: EnvManager | None  # that the call asks for, where `abilities.makes_venvs`
 
     @property
@@ -88,7 +88,7 @@ class Workspace(Assets, Endpoints, Training, Jobs, Protocol):
 
 
 def as_json(record: Any) -> Any:
-    """Turn a record, a list of them, or None into what is JSON.
+    """Turn a record, a list of records, or None into values that JSON has.
 
     JSON has no NaN and no infinite number: they become text, as MLflow's REST interface has them.
     """

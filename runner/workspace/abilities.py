@@ -13,10 +13,10 @@ class Abilities:
     """
 
     serves: bool = False  # online endpoints on this machine
-    makes_venvs: bool = False  # of what is declared, by the `env_manager` that is asked for
+    makes_venvs: bool = False  # for declared environments, by the `env_manager` that is asked for
     resumes: bool = False  # jobs that were cut off
     removes_jobs: bool = False
-    # A job begins in a moment, or not at all. Otherwise it takes a while to find out what became
-    # of a request that was cut off.
+    # A job begins in a moment, or not at all. Elsewhere a request can be cut off, and it takes a
+    # while to find out whether there is a job.
     begins_at_once: bool = False
     stores_files: bool = False  # of models and data on this machine, where they may be damaged

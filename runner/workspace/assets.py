@@ -27,14 +27,14 @@ class Asset:
     name: str
     version: str
     type: str  # mlflow_model, custom_model · uri_file, uri_folder
-    content_hash: str  # hex SHA-256 of the names and contents; empty where nobody took it
+    content_hash: str  # hex SHA-256 of the names and contents; empty where it is not known
     path: str  # where this environment keeps it
     base_name: str  # of the file or folder it was registered from
     created_at: str  # ISO 8601, UTC
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     job: str | None = None  # the job that produced it
-    origin: Origin | None = None  # and what is known of that
+    origin: Origin | None = None  # what is known of that job's run
     properties: Mapping[str, str] = field(default_factory=dict)
     stage: str | None = None  # of a model
 
@@ -54,15 +54,15 @@ class Registration:
 
     name: str
     path: Path | str  # on this machine, or an address; see `runner.jobs.addresses`
-    type: str | None  # None: as what lies at an address looks
+    type: str | None  # None: it is guessed from the files
     version: str | None = None  # None: the next one, unless the content is registered already
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     job: str | None = None
     names: tuple[str, ...] | None = None  # the files of a folder that count; None: all of it
     properties: Mapping[str, str] = field(default_factory=dict)
-    # What else is declared, by az ml's keys, such as stage or datastore: an environment obeys it,
-    # refuses it by name, or says that it means nothing there.
+    # Other declared keys of az ml's, such as stage or datastore: an environment obeys each, refuses
+    # it by name, or says that it means nothing there.
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -71,7 +71,7 @@ class Transfer:
     """The progress of an upload, of a download, or of the reading and storing of files."""
 
     verb: Literal["reading", "storing", "uploading", "downloading"]
-    name: str  # of what is on its way
+    name: str  # of the file, folder or asset
     bytes_done: int
     bytes_all: int
 
@@ -90,13 +90,22 @@ def refuse_sharing(environment: str, registry: str) -> EnvironmentRefused:
 class Assets(Protocol):
     """The models and data assets of a workspace, by name and version."""
 
-    def register(self, kind: AssetKind, registration: Registration) -> Asset: ...
+    def register(self, kind: AssetKind, registration: Registration) -> Asset:
+        """Register a version; content that the name has already gives the version that has it."""
+        ...
+
     def assets(self, kind: AssetKind, name: str | None = None) -> list[Asset]:
         """List all versions of a name, newest first, or the latest of every name, by name."""
         ...
 
-    def asset(self, kind: AssetKind, reference: str) -> Asset: ...
-    def download_asset(self, kind: AssetKind, reference: str, target: Path) -> Path: ...
+    def asset(self, kind: AssetKind, reference: str) -> Asset:
+        """Return the version that `NAME`, `NAME:VERSION` or `NAME@latest` means."""
+        ...
+
+    def download_asset(self, kind: AssetKind, reference: str, target: Path) -> Path:
+        """Copy the files of an asset to `target`, which may not exist yet, and return that."""
+        ...
+
     def contents(self, kind: AssetKind, reference: str) -> Content:
         """Return the files of an asset, which are read only as they are asked for."""
         ...

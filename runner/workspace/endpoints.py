@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DeploymentInfo:
+    """A deployment of an endpoint."""
+
     name: str
     endpoint: str
     model: str | None
@@ -24,6 +26,8 @@ class DeploymentInfo:
 
 @dataclass(frozen=True)
 class EndpointInfo:
+    """An endpoint with its deployments."""
+
     name: str
     kind: Literal["batch", "online"]
     deployments: tuple[DeploymentInfo, ...]
@@ -82,7 +86,7 @@ class Serving:
     host: str = "127.0.0.1"
     port: int = 5001  # 0 is any that is free
     verbose: bool = False  # a line for every request, not only for those that failed
-    container_status: bool = False  # clients get what a model or script gives, and not Azure's 424
+    container_status: bool = False  # clients get a model's or script's own status, not Azure's 424
 
 
 def refuse_serving(environment: str, endpoint: str) -> WrongUsage:
@@ -97,13 +101,19 @@ def refuse_serving(environment: str, endpoint: str) -> WrongUsage:
 class Endpoints(Protocol):
     """The endpoints of a workspace with their deployments."""
 
-    def endpoints(self) -> list[EndpointInfo]: ...
+    def endpoints(self) -> list[EndpointInfo]:
+        """List the batch and online endpoints, by name."""
+        ...
+
     def endpoint(self, name: str) -> EndpointInfo: ...
     def default_endpoint(self) -> str | None:
         """Return the batch endpoint that `invoke` takes where none is named; None without one."""
         ...
 
-    def invoke(self, invocation: Invocation) -> Job: ...
+    def invoke(self, invocation: Invocation) -> Job:
+        """Begin the job of a batch deployment, and return it without waiting for its end."""
+        ...
+
     def send(self, endpoint: str, body: bytes, deployment: str | None = None) -> Response:
         """Send one JSON request to an online endpoint, to one of its deployments where named.
 

@@ -55,7 +55,7 @@ class Job:
     started_at: str | None = None
     ended_at: str | None = None
     error: str | None = None  # one line, for a job that failed
-    notices: tuple[str, ...] = ()  # what is worth knowing when it is begun; not kept
+    notices: tuple[str, ...] = ()  # lines worth knowing when it is begun; not kept
     interpreter: Interpreter | None = None  # that runs model, script or command, on this machine
 
 
@@ -96,8 +96,8 @@ class Summary:
     output: str | None  # predictions.csv, or the folder a summary_only script wrote to
     report: str | None
     notices: Sequence[str] = ()  # the first few failures and warnings, a line each
-    # Of each column of the predictions its `classes` (class → rows) or the figures that
-    # `tally.Numbers` names. The only one is called `prediction`.
+    # For each column of the predictions its `classes` (class → rows) or the figures that
+    # `tally.Numbers` names. A single column is called `prediction`.
     columns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     interpreter: Interpreter | None = None  # that ran model or script, on this machine
 
@@ -132,7 +132,10 @@ class Jobs(Protocol):
         """List the jobs, of one type where that is asked for, the latest first."""
         ...
 
-    def job(self, name: str | None = None) -> Job: ...
+    def job(self, name: str | None = None) -> Job:
+        """Return a job by its name, or the latest one."""
+        ...
+
     def follow(self, name: str, logs: bool = True) -> Iterator[Progress | LogLine]:
         """Yield until the job is final: how far it has come and, where asked, its log's lines.
 
@@ -155,8 +158,14 @@ class Jobs(Protocol):
         """
         ...
 
-    def cancel(self, name: str) -> Job: ...
-    def resume(self, name: str) -> Job: ...
+    def cancel(self, name: str) -> Job:
+        """Ask for the end of a job, which may come a while later; return the job as it stands."""
+        ...
+
+    def resume(self, name: str) -> Job:
+        """Begin a job again that was cut off or failed; only what is missing is done."""
+        ...
+
     def remove_jobs(self, names: Sequence[str], *, pretend: bool = False) -> int:
         """Remove jobs with all that only they hold, and return the bytes that frees.
 
@@ -166,7 +175,10 @@ class Jobs(Protocol):
         """
         ...
 
-    def download_job(self, name: str, target: Path) -> Path: ...
+    def download_job(self, name: str, target: Path) -> Path:
+        """Copy a job's outputs and logs to `target`, which may not exist yet, and return that."""
+        ...
+
     def run(self, name: str) -> Run | None:
         """Return what a job has tracked so far; None for a job that tracks nothing.
 

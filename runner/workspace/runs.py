@@ -28,7 +28,7 @@ class Metric:
 class LoggedModel:
     """A model that a run logged."""
 
-    name: str  # as it was logged; what `models register --artifact` takes
+    name: str  # as it was logged, and as `models register --artifact` takes it
     id: str | None = None  # MLflow's, of version 3 and later
     flavors: tuple[str, ...] = ()
 
@@ -44,7 +44,7 @@ class Run:
     parameters: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)  # not MLflow's own
-    inputs: Mapping[str, str] = field(default_factory=dict)  # input → what it read
+    inputs: Mapping[str, str] = field(default_factory=dict)  # input → what was read for it
     models: tuple[LoggedModel, ...] = ()
     artifacts: tuple[str, ...] = ()  # paths of files below the run's artifacts; the first hundreds
     commit: str | None = None  # of the code, where git has it
@@ -57,5 +57,5 @@ class Origin:
 
     run: str | None = None  # MLflow's id
     commit: str | None = None
-    data: Mapping[str, str] = field(default_factory=dict)  # input → what the job read
+    data: Mapping[str, str] = field(default_factory=dict)  # input → what was read for it
     metrics: Mapping[str, float] = field(default_factory=dict)  # the last value of each

@@ -28,7 +28,10 @@ class TrainingRequest:
 class Training(Protocol):
     """Runs the training jobs that model folders declare."""
 
-    def train(self, request: TrainingRequest) -> Job: ...
+    def train(self, request: TrainingRequest) -> Job:
+        """Begin a declared job, and return it without waiting for its end."""
+        ...
+
     def show_runs(self, host: str, port: int, ready: Callable[[str], object]) -> None:
         """Show the page of the workspace's runs; `ready` gets its address.
 

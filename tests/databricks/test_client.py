@@ -1,4 +1,4 @@
-"""Requests to a workspace: who asks, what comes page by page, and what is said of a refusal."""
+"""Requests to a workspace: identity, listings page by page, and the words of refusals."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from runner.databricks.cluster import score
-from runner.databricks.requests import FILE, ScoreRequest
+from runner.databricks.requests import FILE, ScoreRequest, request_text
 from runner.errors import JobFailed
 
 SCRIPT = """
@@ -73,7 +73,7 @@ class Stage:
             script="code/1/score.py",
             environment_variables={"GREETING": "hello"},
         )
-        self.write(f"jobs/echo-1/{FILE}", replace(request, **changes).as_text())
+        self.write(f"jobs/echo-1/{FILE}", request_text(replace(request, **changes)))
 
     def start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(

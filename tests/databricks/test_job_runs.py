@@ -11,7 +11,7 @@ from databricks.sdk.service.jobs import (
 )
 
 from runner.databricks.connection import Connection
-from runner.databricks.job_runs import failure, job_of, moment, name_job, request_of, status_of
+from runner.databricks.job_runs import failure, job_of, moment, name_job, request_file, status_of
 from runner.workspace import JobStatus
 
 # The SDK's documents say of these that they are terminal.
@@ -52,7 +52,7 @@ def test_a_code_of_termination_is_read_where_there_is_no_result(code: Terminatio
 
 
 def test_a_run_belongs_to_the_job_whose_request_it_was_given(connection: Connection) -> None:
-    mine = request_of(connection, "echo-1")
+    mine = request_file(connection, "echo-1")
     by_parameter = {"job_parameters": [{"name": "request", "default": "", "value": mine}]}
     by_argument = {"tasks": [{"spark_python_task": {"parameters": [mine]}}]}
     assert job_of(connection, by_parameter) == job_of(connection, by_argument) == "echo-1"

@@ -16,7 +16,7 @@ from runner.assets.content import hash_path
 from runner.assets.fetching import write
 from runner.databricks import model_writing
 from runner.databricks.client import SCOPE
-from runner.databricks.requests import TrainRequest
+from runner.databricks.requests import TrainRequest, request_text
 from runner.databricks.workspace import DatabricksWorkspace
 from runner.errors import EnvironmentRefused, NotFound, WrongUsage
 from runner.jobs.addresses import artifact_of
@@ -344,7 +344,7 @@ def test_what_a_run_logged_becomes_a_version_with_its_origin(
         outputs={},
         folders=(),
     )
-    lake.put_file("jobs/fit-1/request.json", request.as_text().encode())
+    lake.put_file("jobs/fit-1/request.json", request_text(request).encode())
     asset = register(workspace, str(artifact_of("fit-1", "model")), job="fit-1")
     assert (asset.version, asset.job) == ("2", "fit-1")
     assert asset.origin is not None

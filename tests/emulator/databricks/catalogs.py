@@ -82,7 +82,7 @@ def get(ask: Ask) -> dict[str, Any]:
 
 
 def list_all(ask: Ask) -> dict[str, Any]:
-    """List the catalogs that who asks may use."""
+    """List the catalogs that the caller may use."""
     found = [
         catalog
         for catalog in ask.store.all(CATALOG)

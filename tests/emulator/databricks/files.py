@@ -168,7 +168,7 @@ def _version(ask: Ask, segments: list[str], access: str) -> list[str]:
 
 
 def _tracking(ask: Ask, segments: list[str], access: str) -> list[str]:
-    """MLflow's own: `/WorkspaceInternal/Mlflow/Artifacts/<experiment>/Runs/<run>` and the like."""
+    """Return the place of MLflow's own files, `/WorkspaceInternal/Mlflow/Artifacts/...`."""
     whose = ("Runs", "LoggedModels")
     if segments[1:3] != ["Mlflow", "Artifacts"] or len(segments) < 6 or segments[4] not in whose:
         raise invalid(f"/{'/'.join(segments)} is not a place of MLflow's artifacts.")

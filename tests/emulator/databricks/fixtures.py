@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def databricks_service(emulator: Emulator) -> Iterator[Databricks]:
-    """The workspaces of the cloud that a worker's tests share."""
+    """Yield the workspaces of the cloud that a worker's tests share."""
     with databricks(emulator) as running:
         yield running
 
 
 @pytest.fixture
 def lake(azure: Emulator, databricks_service: Databricks) -> Iterator[SeededLake]:
-    """A workspace of the test's own, in a resource group of its own, in the shared cloud.
+    """Yield a workspace of the test's own, in a resource group of its own, in the shared cloud.
 
     The environment leads to the cloud; no `DATABRICKS_*` variable is set.
     """
@@ -39,7 +39,7 @@ def lake(azure: Emulator, databricks_service: Databricks) -> Iterator[SeededLake
 
 
 def sign_in(lake: SeededLake) -> WorkspaceClient:
-    """The unmodified SDK's client of a workspace."""
+    """Return the unmodified SDK's client of a workspace."""
     from databricks.sdk import WorkspaceClient
 
     return WorkspaceClient(host=lake.host, token=lake.token(), auth_type="pat")

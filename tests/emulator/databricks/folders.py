@@ -13,7 +13,7 @@ _ALWAYS = ("/", "/Shared", "/Users", "/Workspace", "/Repos")
 
 
 def has_folder(store: Store, path: str) -> bool:
-    """Whether a folder is there."""
+    """Tell whether a folder is there."""
     path = _normal(path)
     return path in _ALWAYS or store.get(FOLDERS, path.strip("/")) is not None
 

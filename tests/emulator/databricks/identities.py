@@ -12,7 +12,7 @@ from tests.emulator.routes import Call, route
 
 
 def me(ask: Ask) -> dict[str, Any]:
-    """Tell who asks."""
+    """Tell the caller."""
     user = ask.user
     groups = [{"display": "admins", "type": "direct", "value": "1"}] if user.admin else []
     return {

@@ -35,7 +35,7 @@ class Invocations:
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
-        """What answers."""
+        """Return the endpoints for invocations."""
         path = "/serving-endpoints/{name}"
         logs = "/api/2.0/serving-endpoints/{name}/served-models/{served}"
         return (

@@ -66,7 +66,7 @@ def finalize_version(ask: Ask, full_name: str, number: str) -> Document:
 
 
 def readable_version(ask: Ask, full_name: str, number: str) -> Document:
-    """Find a version that who asks may use. Raises `Refusal`."""
+    """Find a version that the caller may use. Raises `Refusal`."""
     model = readable(ask, full_name)
     return _require(ask.store, model["full_name"], number)
 
@@ -123,7 +123,7 @@ def version_by_alias(ask: Ask, full_name: str, alias: str) -> Document:
 
 
 def version_files(ask: Ask, version: Document) -> Path:
-    """The folder of this machine that has a version's files."""
+    """Return the folder of this machine that has a version's files."""
     files = ask.databricks.files(ask.store.workspace)
     parts = (*version["full_name"].split("."), str(version["version"]))
     return files.joinpath("Models", *parts)

@@ -57,14 +57,14 @@ def create_model(ask: Ask, full_name: str, fields: Document) -> Document:
 
 
 def readable(ask: Ask, full_name: str) -> Document:
-    """Find a model that who asks may use. Raises `Refusal`."""
+    """Find a model that the caller may use. Raises `Refusal`."""
     found = require(ask, MODEL, full_name.lower())
     allow(ask, "EXECUTE", MODEL, found["full_name"])
     return found
 
 
 def readable_models(ask: Ask) -> list[Document]:
-    """List the models that who asks may use."""
+    """List the models that the caller may use."""
     return [
         model
         for model in ask.store.all(MODEL)

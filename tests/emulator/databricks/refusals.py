@@ -39,25 +39,25 @@ class RefusedAsPage(Refusal):
 
 
 def invalid(message: str) -> Refused:
-    """400: a parameter has a value that can't be."""
+    """Return 400: a parameter has a value that can't be."""
     return Refused(400, "INVALID_PARAMETER_VALUE", message)
 
 
 def missing(message: str) -> Refused:
-    """404: what is asked for is not there."""
+    """Return 404: what is asked for is not there."""
     return Refused(404, "RESOURCE_DOES_NOT_EXIST", message)
 
 
 def there_already(message: str) -> Refused:
-    """400, as most interfaces have it: a name is taken."""
+    """Return 400, as most interfaces have it: a name is taken."""
     return Refused(400, "RESOURCE_ALREADY_EXISTS", message)
 
 
 def wrong_state(message: str) -> Refused:
-    """400: not in the state that it is in."""
+    """Return 400: the request does not fit the state."""
     return Refused(400, "INVALID_STATE", message)
 
 
 def denied(message: str) -> Refused:
-    """403: who asks has no right to it."""
+    """Return 403: the caller has no right to it."""
     return Refused(403, "PERMISSION_DENIED", message)

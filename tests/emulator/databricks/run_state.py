@@ -74,7 +74,7 @@ def told_output(run: Document, host: str, logs: str) -> dict[str, Any]:
 
 
 def now() -> int:
-    """The time in milliseconds."""
+    """Return the time in milliseconds."""
     return int(time.time() * 1000)
 
 

@@ -18,7 +18,7 @@ _PROJECT = Path(__file__).parents[3]  # not on a cluster: there the project come
 
 
 def main(description: Path) -> int:
-    """Do a task; 1 where it raises."""
+    """Do a task; return 1 where it raises."""
     task = json.loads(description.read_text())
     sys.path[:] = [place for place in sys.path if Path(place) != _PROJECT]
     try:

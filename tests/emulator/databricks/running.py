@@ -151,7 +151,7 @@ class Running:
         return cluster_id
 
     def _wait_for_cluster(self, store: Store, run_id: int, cluster_id: str) -> bool:
-        """Whether a run's cluster runs; a run whose cluster does not has ended."""
+        """Tell whether a run's cluster runs; a run whose cluster does not has ended."""
         while not self._stopping:
             with store.state.transaction():
                 run, found = store.get(RUNS, str(run_id)), store.get("clusters", cluster_id)
@@ -301,7 +301,7 @@ class Running:
         self.start(store, waiting[0]["run_id"])
 
     def _described(self, store: Store, run: Document) -> dict[str, Any]:
-        """What a run's process has to do, with this machine's paths."""
+        """Return the task of a run's process, with this machine's paths."""
         task = run["task"]
         work = task.get("spark_python_task") or task.get("python_wheel_task")
         named = [
@@ -322,7 +322,7 @@ class Running:
         return _VOLUMES.sub(lambda _: str(folder), text)
 
     def _local(self, store: Store, path: str) -> str:
-        """The file of this machine behind a path of the workspace."""
+        """Return the file of this machine behind a path of the workspace."""
         mapped = self._mapped(store, path)
         if mapped != path:
             return mapped
@@ -334,7 +334,7 @@ class Running:
 
 
 def _leave(store: Store, run: Document, cluster_id: str) -> None:
-    """Be done with a run's cluster, which ends if it is the run's own."""
+    """Free a run's cluster, which ends if it is the run's own."""
     if "existing_cluster_id" in run["task"]:
         clusters.use(store, cluster_id)
     else:

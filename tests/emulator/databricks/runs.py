@@ -122,7 +122,7 @@ class Runs:
         return number
 
     def _wait_or_skip(self, ask: Ask, run: Document, settings: Document) -> None:
-        """A run too many waits where its job has a queue, and is skipped otherwise."""
+        """Let a run too many wait where its job has a queue; skip it otherwise."""
         if (settings.get("queue") or {}).get("enabled"):
             ask.store.put(RUNS, str(run["run_id"]), run | {"life": "QUEUED"})
             return
@@ -184,7 +184,7 @@ class Runs:
 
 
 def _earlier(ask: Ask) -> int | None:
-    """The run that a request's idempotency token was given for. Raises `Refusal`."""
+    """Return the run that a request's idempotency token was given for. Raises `Refusal`."""
     token = ask.body.get("idempotency_token")
     if not token:
         return None

@@ -36,7 +36,7 @@ _TO_USE = {SCHEMA: "USE_SCHEMA", CATALOG: "USE_CATALOG"}
 
 
 def metastore_id(store: Store) -> str:
-    """The id of a workspace's metastore."""
+    """Return the id of a workspace's metastore."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"metastore {store.workspace}"))
 
 
@@ -73,7 +73,7 @@ def require(ask: Ask, kind: str, name: str, *, missing: str | None = None) -> Do
 
 
 def not_there(kind: str, name: str) -> Refused:
-    """404, in the words of Unity Catalog."""
+    """Return 404, in the words of Unity Catalog."""
     code = {
         CATALOG: "CATALOG_DOES_NOT_EXIST",
         SCHEMA: "SCHEMA_DOES_NOT_EXIST",
@@ -85,7 +85,7 @@ def not_there(kind: str, name: str) -> Refused:
 
 
 def there_already(kind: str, name: str) -> Refused:
-    """409, in the words of Unity Catalog."""
+    """Return 409, in the words of Unity Catalog."""
     code = {
         CATALOG: "CATALOG_ALREADY_EXISTS",
         SCHEMA: "SCHEMA_ALREADY_EXISTS",
@@ -96,7 +96,7 @@ def there_already(kind: str, name: str) -> Refused:
 
 
 def allow(ask: Ask, privilege: str, kind: str, name: str) -> None:
-    """Raise `Refusal` (403) unless who asks has a privilege, and those to use what lies above."""
+    """Raise `Refusal` (403) unless the caller has a privilege, and those to use what lies above."""
     above = name
     level: str | None = _ABOVE.get(kind)
     while level is not None:
@@ -109,13 +109,13 @@ def allow(ask: Ask, privilege: str, kind: str, name: str) -> None:
 
 
 def own(ask: Ask, kind: str, name: str) -> None:
-    """Raise `Refusal` (403) unless who asks owns a thing or may manage it."""
+    """Raise `Refusal` (403) unless the caller owns a thing or may manage it."""
     if not has_privilege(ask.store, ask.user, "MANAGE", kind, name):
         raise denied(f"User is not an owner of {SPOKEN[kind]} '{name}'.")
 
 
 def has_privilege(store: Store, user: User, privilege: str, kind: str, name: str) -> bool:
-    """Whether a user has a privilege: as owner of a thing or of one above it, or by a grant."""
+    """Tell whether a user has a privilege: by owning a thing or one above it, or by a grant."""
     level: str | None = kind
     while level is not None:
         found = store.get(level, name)

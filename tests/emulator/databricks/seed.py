@@ -51,17 +51,17 @@ class SeededLake:
 
     @property
     def schema(self) -> str:
-        """The schema's full name, which the names of models begin with."""
+        """Return the schema's full name, which the names of models begin with."""
         return f"{CATALOG_NAME}.{SCHEMA_NAME}"
 
     @property
     def volume(self) -> str:
-        """The volume's path, as the Files API and runs have it."""
+        """Return the volume's path, as the Files API and runs have it."""
         return f"/Volumes/{CATALOG_NAME}/{SCHEMA_NAME}/{VOLUME_NAME}"
 
     @property
     def wheel(self) -> str:
-        """The path of the runner's wheel in the volume; nothing lies there at first."""
+        """Return the path of the runner's wheel in the volume; nothing lies there at first."""
         return f"{self.volume}/{WHEEL}"
 
     def token(self) -> str:
@@ -69,7 +69,7 @@ class SeededLake:
         return self.emulator.cloud.tokens.issue(AUDIENCE)
 
     def user(self) -> User:
-        """Who signs in."""
+        """Return the user that signs in."""
         store = self.databricks.store(self.workspace_id)
         return User(**store.all(USERS)[0])
 
@@ -219,7 +219,7 @@ class SeededLake:
         }
 
     def outputs(self) -> dict[str, Any]:
-        """What the stack of this workspace gives to the runner."""
+        """Return what the stack of this workspace gives to the runner."""
         return {
             "schema_version": 1,
             "platform": "databricks",
@@ -242,7 +242,7 @@ class SeededLake:
         }
 
     def lose_rights(self) -> None:
-        """Let who signs in own nothing any more and be no administrator: only grants count."""
+        """Let the user own nothing any more and be no administrator: only grants count."""
         store = self.databricks.store(self.workspace_id)
         with store.state.transaction():
             for kind in (CATALOG, SCHEMA, VOLUME, MODEL):
@@ -252,7 +252,7 @@ class SeededLake:
                 store.put(USERS, user["object_id"], user | {"admin": False})
 
     def grant(self, kind: str, name: str, privileges: Sequence[str]) -> None:
-        """Grant privileges to who signs in, whatever rights it has; `kind` is of `securables`."""
+        """Grant privileges to the user, whatever rights it has; `kind` is of `securables`."""
         store = self.databricks.store(self.workspace_id)
         principal = self.emulator.cloud.application.client
         store.put("grants", f"{kind}/{name}", {"grants": {principal: list(privileges)}})

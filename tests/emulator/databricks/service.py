@@ -69,12 +69,12 @@ class Ask:
 
     @property
     def query(self) -> Mapping[str, str]:
-        """The query."""
+        """Return the parameters of the query."""
         return self.request.query
 
     @property
     def body(self) -> dict[str, Any]:
-        """The body, an object of JSON. Raises `Refusal`."""
+        """Return the body, an object of JSON. Raises `Refusal`."""
         try:
             body = self.request.json()
         except Refusal as refusal:
@@ -110,7 +110,7 @@ class Endpoint:
         """Give it as the emulator's network takes it."""
 
         def handle(cloud: Cloud, call: Call) -> Response:
-            # Who asks joins the workspace even by a request that is refused in the end.
+            # The caller joins the workspace even by a request that is refused in the end.
             ask = _ask(databricks, call)
             with cloud.state.transaction() if self.serial else nullcontext():
                 answered = self.answerer(ask)

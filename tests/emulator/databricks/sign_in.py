@@ -1,4 +1,4 @@
-"""Who asks a workspace: an Entra token of Databricks' audience, or a token of a run's own.
+"""The sign-in to a workspace: by an Entra token of Databricks' audience, or a run's own token.
 
 The forms of the refusals are those that users report: a page for a token of another audience and
 for an identity that is not in the workspace, JSON for the rest.
@@ -56,7 +56,7 @@ class RunTokens:
             self._users.pop(token, None)
 
     def find(self, workspace: str, token: str) -> User | None:
-        """Whose token it is."""
+        """Return the user whose token it is."""
         with self._lock:
             of, user = self._users.get(token, ("", None))
         return user if of == workspace else None
@@ -65,7 +65,7 @@ class RunTokens:
 def sign_in(
     cloud: Cloud, store: Store, workspace: Resource, run_tokens: RunTokens, request: Request
 ) -> User:
-    """Find out who asks. Raises `Refusal`."""
+    """Find out the caller. Raises `Refusal`."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Refused(

@@ -62,7 +62,7 @@ class _Noun:
         return paged(ask, self.listed, ask.store.all(self.kind))
 
     def update(self, ask: Ask) -> dict[str, Any]:
-        """Change it."""
+        """Change an object of storage."""
         name = ask.arguments["name"].lower()
         found = require(ask, self.kind, name)
         own(ask, self.kind, name)
@@ -83,7 +83,7 @@ class _Noun:
         return {}
 
     def endpoints(self) -> tuple[Endpoint, ...]:
-        """What answers for it."""
+        """Return the endpoints of its kind."""
         path = f"/api/2.1/unity-catalog/{self.segment}"
         return (
             Endpoint("POST", path, self.create),

@@ -9,7 +9,7 @@ from tests.emulator.databricks.seed import SeededLake
 
 
 def submission(lake: SeededLake, source: str, *parameters: str, **more: Any) -> dict[str, Any]:
-    """The body of a one-time run of a Python file."""
+    """Return the body of a one-time run of a Python file."""
     path = f"code/{uuid.uuid4().hex}/task.py"
     lake.put_file(path, source.encode())
     file = {"python_file": f"{lake.volume}/{path}", "parameters": list(parameters)}

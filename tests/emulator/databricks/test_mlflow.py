@@ -66,7 +66,7 @@ def test_mlflow_tracks_registers_and_loads(lake: SeededLake, tmp_path: Path) -> 
 
 
 def _refuses(lake: SeededLake) -> None:
-    """What tracking and the registry refuse; here, because the server has been paid for."""
+    """Check what tracking and the registry refuse; here, because the server has been paid for."""
     create = "/api/2.0/mlflow/experiments/create"
     status, answered = lake.ask("POST", create, {"name": "penguins"})
     assert (status, answered["error_code"]) == (400, "INVALID_PARAMETER_VALUE")

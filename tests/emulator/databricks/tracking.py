@@ -39,7 +39,7 @@ class Tracking:
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
-        """What answers; the registry's endpoints have to come first."""
+        """Return the endpoints of tracking; the registry's have to come first."""
         path = "/api/2.0/mlflow/"
         return (
             Endpoint("POST", path + "experiments/create", self.create_experiment, serial=False),
@@ -162,5 +162,5 @@ def _check_name(ask: Ask, name: str) -> None:
 
 
 def _inner(ask: Ask, name: str) -> str:
-    """An experiment's name as the server has it."""
+    """Return an experiment's name as the server has it."""
     return f"/{ask.store.workspace}{name}"

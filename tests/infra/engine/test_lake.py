@@ -49,7 +49,7 @@ def test_a_stack_on_databricks_follows_its_declaration_and_sees_drift(
 
     # The platform first, by a preview in which no host is known yet.
     stack.write(config)
-    assert "penguins-batch/spark (model)" in stack.shown(*POLICIES).text
+    assert "penguins-batch/spark (model)" in stack.shown().text
     stack.up()
     runner = stack.outputs()["runner"]
     lake = deployed(emulator, service, runner)
