@@ -15,7 +15,15 @@ from runner.azureml.jobs import find_job, job_record, timed
 from runner.azureml.output_rows import count
 from runner.azureml.storage import ARTIFACTS, Place, storage_of
 from runner.errors import EnvironmentRefused, NotFound
-from runner.remote.results import OUTPUTS, SUMMARY, collect_once, download_results
+from runner.files.atomic import check_absent
+from runner.remote.results import (
+    OUTPUTS,
+    SUMMARY,
+    download_results,
+    fetch_once,
+    fetched_summary,
+    is_fetched,
+)
 from runner.tally import in_order, told
 from runner.workspace import JobStatus, OnProgress, Summary, Transfer
 
@@ -30,21 +38,24 @@ def collect(connection: Connection, home: Path, name: str, on_progress: OnProgre
     Raises NotFound for a job that isn't there or whose output is gone, and EnvironmentRefused for
     a job that has not completed.
     """
-
-    def fetch_all(draft: Path, folder: Path) -> None:
+    if not is_fetched(home, name):
         job = _completed(connection, name)
-        place = find_output(connection, job, SCORE)
-        files = _fetch(connection, place, draft / OUTPUTS / SCORE, name, on_progress)
-        summary = _sum_up(connection, job, files, folder, draft)
-        (draft / SUMMARY).write_text(json.dumps(asdict(summary), indent=2) + "\n")
 
-    return collect_once(home, name, fetch_all)
+        def fetch_all(draft: Path, folder: Path) -> None:
+            place = find_output(connection, job, SCORE)
+            files = _fetch(connection, place, draft / OUTPUTS / SCORE, name, on_progress)
+            summary = _sum_up(connection, job, files, folder, draft)
+            (draft / SUMMARY).write_text(json.dumps(asdict(summary), indent=2) + "\n")
+
+        fetch_once(home, name, fetch_all)
+    return fetched_summary(home, name)
 
 
 def download_job(
     connection: Connection, home: Path, name: str, target: Path, on_progress: OnProgress
 ) -> Path:
     """Fetch a job's outputs and logs; see `download_results`."""
+    check_absent(target)
     job = job_record(connection, find_job(connection, name))
 
     def fetch_outputs(folder: Path) -> None:

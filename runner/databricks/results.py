@@ -14,8 +14,16 @@ from runner.databricks.jobs import current_record, find_request
 from runner.databricks.requests import ScoreRequest
 from runner.databricks.volume import fetch
 from runner.errors import EnvironmentRefused, NotFound
+from runner.files.atomic import check_absent
 from runner.jobs.batch_summary import read_summary
-from runner.remote.results import OUTPUTS, SUMMARY, collect_once, download_results
+from runner.remote.results import (
+    OUTPUTS,
+    SUMMARY,
+    download_results,
+    fetch_once,
+    fetched_summary,
+    is_fetched,
+)
 from runner.workspace import JobStatus, OnProgress, Summary, Transfer
 
 if TYPE_CHECKING:
@@ -31,8 +39,7 @@ def collect(connection: Connection, home: Path, name: str, on_progress: OnProgre
     Raises NotFound for a job that isn't there or whose output is gone, EnvironmentRefused for one
     that has not completed.
     """
-
-    def fetch_all(draft: Path, folder: Path) -> None:
+    if not is_fetched(home, name):
         asked = find_request(connection, name)
         job = current_record(connection, asked)
         if job.status is not JobStatus.COMPLETED or not isinstance(asked, ScoreRequest):
@@ -40,17 +47,21 @@ def collect(connection: Connection, home: Path, name: str, on_progress: OnProgre
                 f"job {job.name!r} is {job.status}: only a completed one that scores has results"
             )
         place = f"{connection.outputs.volume}/{asked.output}"
-        _fetch(connection, place, draft / OUTPUTS / "score", name, on_progress)
-        _fetch_records(connection, name, draft, on_progress)
-        _rewrite_summary(draft, folder)
 
-    return collect_once(home, name, fetch_all)
+        def fetch_all(draft: Path, folder: Path) -> None:
+            _fetch(connection, place, draft / OUTPUTS / "score", name, on_progress)
+            _fetch_records(connection, name, draft, on_progress)
+            _rewrite_summary(draft, folder)
+
+        fetch_once(home, name, fetch_all)
+    return fetched_summary(home, name)
 
 
 def download_job(
     connection: Connection, home: Path, name: str, target: Path, on_progress: OnProgress
 ) -> Path:
     """Fetch a job's outputs, logs and records; see `download_results`."""
+    check_absent(target)
     asked = find_request(connection, name)
 
     def fetch_outputs(folder: Path) -> None:

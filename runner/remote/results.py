@@ -9,7 +9,6 @@ from shutil import copytree
 
 from runner.assets.fetching import fresh_folder
 from runner.errors import NotFound, RunnerError
-from runner.files.atomic import check_absent
 from runner.jobs.addresses import JobOutput
 from runner.jobs.batch_summary import read_summary
 from runner.jobs.folder import job_folder
@@ -21,21 +20,24 @@ OUTPUTS = "named-outputs"  # the folder that az ml gives a job's outputs, each b
 ARTIFACTS = "artifacts"  # and the one that it gives the logs
 
 
-def collect_once(home: Path, name: str, fetch: Callable[[Path, Path], None]) -> Summary:
-    """Return the summary of a job, whose results are fetched unless they lie in `home` already.
+def is_fetched(home: Path, name: str) -> bool:
+    """Tell whether the results of a job lie in `home`."""
+    return (job_folder(home, name) / SUMMARY).exists()
+
+
+def fetch_once(home: Path, name: str, fetch: Callable[[Path, Path], None]) -> None:
+    """Fetch the results of a job into `home`, all of them or none.
 
     `fetch` gets two folders: it writes results and summary into the first, which becomes the second
     in the end. Its errors are raised, unless another process has fetched the results meanwhile.
     """
     folder = job_folder(home, name)
-    if not (folder / SUMMARY).exists():
-        try:
-            with fresh_folder(folder, private_in=home) as draft:
-                fetch(draft, folder)
-        except RunnerError:
-            if not (folder / SUMMARY).exists():
-                raise
-    return fetched_summary(home, name)
+    try:
+        with fresh_folder(folder, private_in=home) as draft:
+            fetch(draft, folder)
+    except RunnerError:
+        if not is_fetched(home, name):
+            raise
 
 
 def fetched_summary(home: Path, name: str) -> Summary:
@@ -60,7 +62,6 @@ def download_results(
     WrongUsage where it exists, and NotFound where there is nothing to fetch.
     """
     target = target.absolute()
-    check_absent(target)
     collected = job_folder(home, job.name) / OUTPUTS
     with fresh_folder(target) as draft:
         if collected.exists():
