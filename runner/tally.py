@@ -24,7 +24,7 @@ _LARGEST_LOG = math.log(sys.float_info.max)
 MOST_CLASSES = 50  # more distinct values than this are numbers or free text, not classes
 _MOST_BUCKETS, _FEWEST_BUCKETS = 256, 25  # kept of several columns: of all, and of each
 EMPTY, OTHER = "(empty)", "(other)"  # no prediction; free text beyond the kinds that are told
-ONLY = "prediction"  # what the column is called where each answer is one value
+ONLY = "prediction"  # the column's name where each answer is one value
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Tally:
 
     classes: Mapping[str, int] = field(default_factory=dict)  # prediction → rows
     buckets: Mapping[str, int] = field(default_factory=dict)  # bucket key → rows
-    sum: float | None = None  # of the numbers in the buckets; None where that is not known
+    sum: float | None = None  # the sum of the numbers in the buckets; None where it is not known
     min: float | None = None  # likewise
     max: float | None = None
     columns: Mapping[str, Tally] = field(default_factory=dict)  # by the column's name
@@ -234,11 +234,7 @@ def middle(key: str) -> float:
 
 def upper_end(key: str) -> float:
     """Return what no number in a bucket exceeds, which is within 2 % of every number in it."""
-    if key == "0":
-        return 0.0
-    exponent = int(key[1:])
-    size = math.exp(min(_LARGEST_LOG, (exponent + (key[0] == "+")) * _LOG_GAMMA))
-    return -size if key[0] == "-" else size
+    return _edges(key)[1]
 
 
 def merge(tallies: Iterable[Mapping[str, Any]]) -> Tally:

@@ -10,7 +10,12 @@ import math
 from collections.abc import Callable
 
 from runner.chance import chi_square_limit
-from runner.drift.metrics import Histogram, unit_of
+from runner.drift.metrics import (
+    Histogram,
+    jensen_shannon_terms,
+    stability_index_term,
+    unit_of,
+)
 from runner.profile.column import Numbers, points
 
 TAIL = 0.05
@@ -28,10 +33,7 @@ def jensen_shannon_level(histogram: Histogram) -> float:
     n, m = sum(histogram.baseline), sum(histogram.other)
 
     def part(before: float, after: float) -> float:
-        p, q = before / n, after / m
-        middle = (p + q) / 2
-        shares = (share * math.log2(share / middle) / 2 for share in (p, q) if share)
-        return sum(shares)
+        return sum(jensen_shannon_terms(before / n, after / m))
 
     return math.sqrt(min(1.0, _level(histogram, part, (1 / n + 1 / m) / (8 * ln2))))
 
@@ -42,8 +44,7 @@ def stability_index_level(histogram: Histogram) -> float:
     n, m = sum(histogram.baseline) + bins, sum(histogram.other) + bins
 
     def part(before: float, after: float) -> float:
-        p, q = (before + 1) / n, (after + 1) / m
-        return (q - p) * math.log(q / p)
+        return stability_index_term((before + 1) / n, (after + 1) / m)
 
     return _level(histogram, part, 1 / n + 1 / m)
 
@@ -108,7 +109,7 @@ def normalized_wasserstein_level(baseline: Numbers, other: Numbers) -> float | N
         square += width * width * size * size
         for wider, larger, above in spread[:index]:
             if size and larger:
-                # Of two normal variables that go together so, the mean product of their sizes.
+                # The mean product of the sizes of two normal variables that correlate so.
                 together = min(1.0, above * (1 - share) / (size * larger))
                 apart = math.sqrt(1 - together * together)
                 product = (apart + together * math.asin(together)) * 2 / math.pi

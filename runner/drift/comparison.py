@@ -34,7 +34,7 @@ Kind = Literal["number", "category"]
 WASSERSTEIN, JENSEN_SHANNON = "NormalizedWassersteinDistance", "JensenShannonDistance"
 STABILITY = "PopulationStabilityIndex"
 KOLMOGOROV_SMIRNOV, CHI_SQUARE = "TwoSampleKolmogorovSmirnovTest", "PearsonsChiSquaredTest"
-# What Azure's SDK raises an alert above unless it is told otherwise; it has no other thresholds.
+# The thresholds above which Azure's SDK raises an alert by default; it has no others.
 THRESHOLDS: Mapping[Kind, tuple[str, float]] = {
     "number": (WASSERSTEIN, 0.1),
     "category": (JENSEN_SHANNON, 0.1),
@@ -46,10 +46,10 @@ class Measure:
     """A metric of a column."""
 
     metric: str
-    value: float  # of a test its p-value
-    error: float = 0.0  # how far it may be off at most where values are known to a bin
+    value: float  # the p-value, if it is a test
+    error: float = 0.0  # the most that it may be off where values are known to a bin
     threshold: float | None = None  # Azure's, of the metric that it looks at by itself
-    chance: float | None = None  # what two samples from one distribution exceed in 5 of 100 cases
+    chance: float | None = None  # two samples from one distribution exceed it in 5 of 100 cases
 
     @property
     def drifted(self) -> bool:
@@ -78,7 +78,7 @@ class ColumnDrift:
     baseline: Part | None  # None where the job has no such column
     other: Part | None
     measures: tuple[Measure, ...] = ()
-    note: str | None = None  # why it is not compared, or what is to be known of it
+    note: str | None = None  # the reason why it is not compared, or a remark
 
     @property
     def drifted(self) -> bool:

@@ -152,12 +152,18 @@ def jensen_shannon(histogram: Histogram) -> Figure:
 
 def _jensen_shannon(histogram: Histogram) -> float:
     n, m = math.fsum(histogram.baseline), math.fsum(histogram.other)
-    terms = []
-    for before, after in zip(histogram.baseline, histogram.other, strict=True):
-        p, q = before / n, after / m
-        middle = (p + q) / 2
-        terms += [share * math.log2(share / middle) / 2 for share in (p, q) if share > 0]
+    terms = [
+        term
+        for before, after in zip(histogram.baseline, histogram.other, strict=True)
+        for term in jensen_shannon_terms(before / n, after / m)
+    ]
     return math.sqrt(max(0.0, math.fsum(terms)))
+
+
+def jensen_shannon_terms(p: float, q: float) -> list[float]:
+    """Return the terms of a category that has these shares of both samples."""
+    middle = (p + q) / 2
+    return [share * math.log2(share / middle) / 2 for share in (p, q) if share > 0]
 
 
 def stability_index(histogram: Histogram) -> Figure:
@@ -172,11 +178,15 @@ def stability_index(histogram: Histogram) -> Figure:
 def _stability_index(histogram: Histogram) -> float:
     bins = len(histogram.baseline)
     n, m = math.fsum(histogram.baseline) + bins, math.fsum(histogram.other) + bins
-    terms = []
-    for before, after in zip(histogram.baseline, histogram.other, strict=True):
-        p, q = (before + 1) / n, (after + 1) / m
-        terms.append((q - p) * math.log(q / p))
-    return math.fsum(terms)
+    return math.fsum(
+        stability_index_term((before + 1) / n, (after + 1) / m)
+        for before, after in zip(histogram.baseline, histogram.other, strict=True)
+    )
+
+
+def stability_index_term(p: float, q: float) -> float:
+    """Return the term of a category that has these shares of both samples."""
+    return (q - p) * math.log(q / p)
 
 
 def chi_square(histogram: Histogram) -> float:

@@ -10,7 +10,7 @@ from pathlib import Path
 from runner.engine import drivers
 from runner.engine.plan import InputFile, Plan
 from runner.engine.slices import Slice
-from runner.engine.stopped import Stopped
+from runner.engine.stopped import check_stop
 
 SLICE = 2 << 20  # bytes; larger slices cost memory, smaller ones calls
 _NOWHERE = (Slice(0, 0, 0, 0),)  # of a file that can't be read
@@ -56,8 +56,7 @@ def cut_large_files(
         slices: list[Slice] = []
         try:
             for found in drivers.cut(Path(plan.input) / file.name, _size(plan)):
-                if stop():
-                    raise Stopped
+                check_stop(stop)
                 slices.append(found)
         except drivers.BadFile as error:
             cuts.slices[file.name] = _NOWHERE

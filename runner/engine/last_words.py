@@ -8,7 +8,7 @@ import signal
 from runner.engine.text import one_line
 
 _TRACEBACK = "Traceback (most recent call last):"
-# What the interpreter and the C++ runtime print before they abort a process.
+# The lines that the interpreter and the C++ runtime print before they abort a process.
 _FATAL = re.compile(r"^(?:Fatal Python error: |terminate called ).+$", re.MULTILINE)
 _LONGEST = 500  # characters
 

@@ -17,7 +17,7 @@ from runner.tally import merge
 class Ready:
     """The driver is loaded."""
 
-    warnings: tuple[str, ...] = ()  # what is to be said of it
+    warnings: tuple[str, ...] = ()  # about it
 
 
 @dataclass(frozen=True)

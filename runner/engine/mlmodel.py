@@ -85,11 +85,11 @@ class MlModel:
     code: bool  # the model brings modules of its own
     signature: Signature
     whole_files: bool = False  # its metadata ask that no file be dealt out in slices
-    # Of the libraries it was saved with, by the name that is installed.
+    # The versions of the libraries it was saved with, by the name that is installed.
     saved_versions: Mapping[str, str] = field(default_factory=dict)
     pipeline: Path | None = None  # the folder of a Spark ML model's pipeline
     saved_python: str | None = None  # the version of the Python that it was saved with
-    outputs: tuple[Mapping[str, Any], ...] = ()  # of its signature, as MLflow writes them
+    outputs: tuple[Mapping[str, Any], ...] = ()  # the signature's, as MLflow writes them
     takes_params: bool = False  # its signature has some
     example: str | None = None  # the kind of its input example, in MLflow's words
     example_file: Path | None = None

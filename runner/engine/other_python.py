@@ -26,7 +26,7 @@ from runner.engine.preloading import FORK
 from runner.errors import JobFailed
 from runner.processes import command_in, variables_in
 
-_STARTS = 3  # of the preloading process in a row that may come to nothing
+_STARTS = 3  # starts of the preloading process in a row that may come to nothing
 _IMPORTING = 600.0  # seconds that it may take to import what workers need
 _PATIENCE = 30.0  # seconds that it may take to answer
 _ENDING = 2.0  # seconds that its end may take after it has closed its socket

@@ -44,7 +44,7 @@ class Settings:
     output_action: OutputAction = "append_row"
     output_file_name: str = "predictions.csv"
     slice_above: int = SLICE_ABOVE  # bytes; a larger file is dealt out in slices; 0: never
-    engine: Engine = "process"  # what runs it: processes of this machine, or a Spark session
+    engine: Engine = "process"  # processes of this machine, or a Spark session
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Generic, Protocol, TypeVar
 
 from runner.engine.messages import Message
@@ -21,7 +20,7 @@ class Worker:
     it."""
 
     slot: int
-    process: int  # whose drafts are its own
+    process: int  # the process whose drafts are its own
     ready: bool = False
     part: Part | None = None
     attempt: int = 0
@@ -56,13 +55,7 @@ class Pool(Protocol[W]):
         ...
 
     def __enter__(self) -> Pool[W]: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-        /,
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
 
     def fork(self) -> None:
         """Start a worker in the lowest free slot. It says Ready, or Hopeless."""

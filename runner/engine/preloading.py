@@ -22,7 +22,7 @@ from runner.engine.plan import Plan, decode
 from runner.engine.worker import die_with_parent
 from runner.errors import JobFailed
 
-FORK = "fork"  # what is asked for a worker; its socket and its stdout are sent after it
+FORK = "fork"  # the request for a worker; its socket and its stdout are sent after it
 
 
 def main(descriptor: str, parent: str) -> None:

@@ -49,7 +49,7 @@ _LOADING = 600.0  # seconds a worker may take to load the model
 _GRACE = 5.0  # seconds a worker may take to end when there is no more to do
 _WAIT = 0.2  # seconds between looks at whether to stop
 _SYNC_EVERY = 5.0  # seconds of work that a power cut may cost
-_SYNC_SHARE = 20  # of a run's time, one in so many goes into syncing
+_SYNC_SHARE = 20  # syncing takes at most one in so many seconds of a run
 
 
 def run(
@@ -186,7 +186,7 @@ class _Run:
         self._waiting = deque((part, 1) for part in parts if part.key not in complete)
         self._unfinished = len(self._waiting)
         self._most = pool.most
-        self._tried = Standing()  # what this run settled: only its failures count for a threshold
+        self._tried = Standing()  # this run alone: only its failures count for a threshold
         self._deaths_at_start = 0
         self._unsynced: list[Path] = []  # pieces that a power cut may take, with their lines
         self._sync_at = time.monotonic() + _SYNC_EVERY
@@ -421,7 +421,7 @@ class _Run:
         self._waiting = left
 
     def _note(self, attempt: Attempt, stays: bool = False) -> None:
-        # With the first attempt, whatever comes of it: so a resume and the report know of them.
+        # They go with the first attempt, whatever comes of it, so a resume and the report know.
         if self._untold:
             attempt = replace(attempt, warnings=(*self._untold, *attempt.warnings))
             self._told.update(self._untold)

@@ -71,7 +71,7 @@ class Counter:
 
     def _forget(self) -> None:
         self._standing = Standing()
-        # What an earlier run lost files of, still to be done again.
+        # The attempts of an earlier run that lost files and are still to be repeated.
         self._again: dict[Key, list[Attempt]] = {}
 
     def progress(self, status: JobStatus) -> Progress:

@@ -131,7 +131,7 @@ def _summary(
 ) -> Summary:
     standing = Standing(attempts)
     settled = standing.counted()
-    # Of this run alone: what earlier runs scored took no time of it.
+    # Only this run's rows count: those of earlier runs took no time of it.
     new_rows = sum(attempt.rows for attempt in attempts if attempt.started >= started)
     completed = status == JobStatus.COMPLETED
     appends = plan.settings.output_action == "append_row"
@@ -182,7 +182,7 @@ def _report(
         write_summary(folder, summary)
         sync([folder])
     except OSError as failure:
-        # Of a job that failed already, its own error is the one to tell.
+        # A job that failed already tells its own error.
         if summary.status == JobStatus.COMPLETED:
             raise JobFailed(
                 f"{failure.strerror}: {folder}; free some space and resume the job"

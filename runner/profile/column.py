@@ -21,7 +21,7 @@ from typing import Any, Union
 
 MOST_VALUES = 16_384  # different numbers that are counted one by one; and bins beyond
 MOST_TEXTS = 4_096  # different texts that are counted; with more they are no categories
-_SMALLEST_EXPONENT = -1_000  # of a bin's width: below, 2^-e is no float
+_SMALLEST_EXPONENT = -1_000  # for a bin's width: below, 2^-e is no float
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Numbers:
 
     count: int  # finite numbers
     nulls: int = 0  # missing values, and what is not a number
-    infinite: int = 0  # which are part of no figure
+    infinite: int = 0  # infinite values, which are part of no figure
     whole: bool = False  # the column's type is a whole number's
     low: float = 0.0
     high: float = 0.0
@@ -87,7 +87,7 @@ class Texts:
     count: int
     nulls: int = 0
     kinds: Mapping[str, int] | None = field(default_factory=dict)  # None: more than MOST_TEXTS
-    # Of a job's finished profile `kinds` are keyed by codes, and these are the texts of the
+    # In a job's finished profile `kinds` are keyed by codes, and these are the texts of the
     # codes that are frequent enough to be told; None: the keys are the texts themselves.
     names: Mapping[str, str] | None = None
 
@@ -217,7 +217,7 @@ def _add_bins(merged: Numbers, columns: Sequence[Numbers]) -> Bins:
     for column in columns:
         part = column.bins.folded(exponent) if column.bins else in_bins(column, exponent)
         start = part.first - first
-        # What folding added at an end holds nothing.
+        # The bins that folding added at an end are empty.
         inside = part.counts[max(0, -start) : len(counts) - start]
         start = max(0, start)
         counts[start : start + len(inside)] = map(add, counts[start : start + len(inside)], inside)

@@ -30,11 +30,11 @@ _COARSE = 64  # bins of what looks like numbers of people or things
 class Profile:
     """The columns of what was scored and of what was answered, by name."""
 
-    rows: int  # that were read
+    rows: int  # rows that were read
     inputs: Mapping[str, Column] = field(default_factory=dict)
     answers: int = 0
     outputs: Mapping[str, Column] = field(default_factory=dict)
-    codes: str = ""  # of a finished job's profile: what tells the key of its codes from others
+    codes: str = ""  # in a finished job's profile, tells which key its codes were made with
 
 
 def merge_profiles(profiles: Iterable[Profile]) -> Profile:

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-_ROWS_AT_ONCE = 250_000  # that are held until they are counted
-_SCALES = (1.0, 10.0, 100.0, 1_000.0, 10_000.0)  # of numbers with a few digits behind the point
+_ROWS_AT_ONCE = 250_000  # rows that are held until they are counted
+# The scales of numbers with a few digits behind the point.
+_SCALES = (1.0, 10.0, 100.0, 1_000.0, 10_000.0)
 _LOOKED_AT = 64  # numbers that tell which of the scales may do
 _SAMPLE = 24_000  # numbers that tell whether there are more than MOST_VALUES different ones
 # Numbers that are looked at at once: what is worked out of them on the way stays in the cache, and
@@ -47,7 +48,7 @@ class Profiler:
     def __init__(self) -> None:
         self._done: Profile | None = Profile(0)
         self._waiting: list[tuple[int, Arrays, int, Arrays]] = []
-        self._rows = 0  # that wait
+        self._rows = 0  # rows that wait
 
     def add(self, inputs: Arrays, rows: int | None, outputs: Arrays, answers: int) -> None:
         """Take in a file's columns and those of the answers to it; either may be none.

@@ -14,7 +14,7 @@ KEY = b"key"
 
 
 def left_by(inputs: dict[str, Any], key: bytes = KEY) -> Profile:
-    """The profile that a job with these columns leaves, read back."""
+    """Return the profile that a job with these columns leaves, read back."""
     profiler = Profiler()
     arrays = {name: pa.array(values) for name, values in inputs.items()}
     profiler.add(arrays, None, {}, len(next(iter(arrays.values()))))

@@ -20,12 +20,12 @@ from runner.engine.inputs import list_files
 from runner.engine.journal import read_journal
 from runner.engine.plan import Plan, Settings, read_plan, write_plan
 
-LONGEST = 60  # seconds a test's job may take before the test fails
+LONGEST = 120  # seconds a test's job may take before the test fails
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run of a job came to."""
+    """The result of a run of a job."""
 
     folder: Path
     error: str | None  # of a job that failed

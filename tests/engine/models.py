@@ -11,7 +11,7 @@ import yaml
 
 
 def inputs(**types: str) -> list[dict[str, Any]]:
-    """A signature's inputs; a type with a question mark is an optional column."""
+    """Return a signature's inputs; a type with a question mark is an optional column."""
     return [
         {"name": name, "type": kind.rstrip("?"), "required": not kind.endswith("?")}
         for name, kind in types.items()

@@ -14,7 +14,7 @@ from runner.engine.drivers.answers import BadPredictions, as_answers
 
 
 def lines_on_azure(returned: Any) -> int:
-    """How many lines the published driver makes of what a model returned for a file.
+    """Return how many lines the published driver makes of what a model returned for a file.
 
     A DataFrame or a dict (its arrays made lists) becomes a DataFrame, where that can be, else one
     line. Anything else is gone through, and each element is a line. Raises TypeError for what

@@ -33,7 +33,7 @@ DURATION = st.timedeltas(dt.timedelta(days=-9999), dt.timedelta(days=9999))
 
 
 def read(predictions: Any) -> list[str]:
-    """The cells of what a model returned, as a reader of CSV finds them."""
+    """Return the cells of what a model returned, as a reader of CSV finds them."""
     cells = as_answers(predictions).cells.to_pylist()
     lines = "".join(f"{cell or ''},end\n" for cell in cells)
     rows = list(csv.reader(io.StringIO(lines, newline="")))
@@ -42,7 +42,7 @@ def read(predictions: Any) -> list[str]:
 
 
 def strictly(cell: str) -> Any:
-    """The JSON in a cell; no NaN, which Python would take."""
+    """Read the JSON in a cell and refuse a NaN, which Python would take."""
     return json.loads(cell, parse_constant=pytest.fail)
 
 
@@ -169,7 +169,7 @@ def test_what_has_a_type_of_its_own_is_its_own_text(array: Any, expected: list[s
 
 
 class Tensor:
-    """What a framework for deep learning returns, as far as NumPy sees it."""
+    """An array as a framework for deep learning returns it, as far as NumPy sees it."""
 
     def __init__(self, values: Any, gradient: bool = False) -> None:
         self._values, self._gradient = np.asarray(values), gradient
@@ -217,7 +217,7 @@ documents = st.recursive(
 
 
 def readable(value: Any) -> Any:
-    """What is to be read back: JSON has no NaN and no infinity."""
+    """Return a value as it reads back: JSON has no NaN and no infinity."""
     if isinstance(value, float):
         if math.isnan(value):
             return None

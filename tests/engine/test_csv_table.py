@@ -32,7 +32,8 @@ Values = dict[str, list[Any]]
 
 
 def as_pandas_reads_it(path: Path, columns: list[Column]) -> Values | None:
-    """None where pandas refuses, or where the table of differences says that the runner does."""
+    """Return the table that pandas reads; None where it refuses, or where the table of differences
+    says that the runner does."""
     types = {column.name: PANDAS_TYPES[column.type] for column in columns}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -59,7 +60,7 @@ def as_pandas_reads_it(path: Path, columns: list[Column]) -> Values | None:
 
 
 def takes_labels(path: Path) -> bool:
-    """True where the first row has more cells than the header: pandas makes labels of them."""
+    """Tell whether the first row has more cells than the header: pandas makes labels of them."""
     with pd.read_csv(path, engine="c", chunksize=1) as opened:
         reader: Any = opened
         return bool(reader._engine._implicit_index)

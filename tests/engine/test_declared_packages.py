@@ -59,7 +59,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def trained(python: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[list[bool]]]:
-    """A model, and its predictions for each of `FILES` by MLflow."""
+    """Return a model, and its predictions for each of `FILES` by MLflow."""
     place = tmp_path_factory.mktemp("trained")
     for name, content in FILES.items():
         (place / name).write_bytes(content)

@@ -1,4 +1,4 @@
-"""What a model's `predict` is given: every kind of file for every kind of signature.
+"""The data that a model's `predict` is given: every kind of file for every kind of signature.
 
 The models are saved with MLflow and record what their `predict` gets. What it should be comes
 from pandas, NumPy and Pillow, called as Azure's own driver calls them.
@@ -34,14 +34,14 @@ class Recorder:
     record: Path
 
     def given(self, kind: str, file: Path) -> Any:
-        """What `predict` of the model of this kind was given for a file."""
+        """Return what `predict` of the model of this kind was given for a file."""
         self.record.unlink(missing_ok=True)
         result = self.drivers[kind].run([file], bytes)
         assert result.files[0].error is None
         return pickle.loads(self.record.read_bytes())
 
     def refusal(self, kind: str, file: Path) -> str:
-        """Why a file failed, without the model having been asked."""
+        """Return why a file failed, without the model having been asked."""
         self.record.unlink(missing_ok=True)
         result = self.drivers[kind].run([file], bytes)
         (failed,) = result.files
@@ -70,8 +70,8 @@ def schemas() -> dict[str, Any]:
         return TensorSpec(np.dtype(kind), shape, name)
 
     any_type: Any = AnyType  # which has no types of its own
-    zero: Any = 0  # a name that MLflow infers from a DataFrame without names, against its types
-    one: Any = 1
+    first: Any = 0  # a name that MLflow infers from a DataFrame without names, against its types
+    second: Any = 1
     kinds = ("boolean", "integer", "long", "float", "double", "string", "datetime")
     specs = {
         "none": [],
@@ -81,7 +81,7 @@ def schemas() -> dict[str, Any]:
         "unnamed binary": [ColSpec("binary")],
         "binary and text": [ColSpec("binary", "content"), ColSpec("string", "string")],
         "unnamed": [ColSpec("double"), ColSpec("string"), ColSpec("datetime")],
-        "numbered": [ColSpec("double", zero), ColSpec("long", one)],
+        "numbered": [ColSpec("double", first), ColSpec("long", second)],
         "any": [ColSpec(any_type(), "content", required=False), ColSpec("float", "float")],
         "nested": [
             ColSpec(Array(DataType.long), "list"),
@@ -173,7 +173,7 @@ def save(frame: pd.DataFrame, folder: Path, suffix: str) -> Path:
 
 
 def read(path: Path, dtype: Any = None) -> pd.DataFrame:
-    """A table as Azure's driver reads it."""
+    """Read a table as Azure's driver reads it."""
     return (
         pd.read_csv(path, engine="c", dtype=dtype)
         if path.suffix == ".csv"

@@ -39,7 +39,7 @@ def read(folder: Path, content: str | bytes, columns: list[Column] | None = None
 
 
 def read_frame(path: Path) -> pd.DataFrame:
-    """What a model without a signature is given for a file."""
+    """Return what a model without a signature is given for a file."""
     frame: pd.DataFrame = read_feed(path, Signature()).data
     return frame
 
@@ -107,7 +107,7 @@ def test_a_text_cell_is_what_pandas_reads_it_as(
     folder = tmp_path_factory.mktemp("table")
     values = read(folder, f'a,s\n1,"{cell}"\n', [Column("s", "string")])
     frame = pd.read_csv(folder / "f.csv", dtype={"s": str})
-    assert values["s"] == [None if pd.isna(one) else one for one in frame["s"]]
+    assert values["s"] == [None if pd.isna(value) else value for value in frame["s"]]
 
 
 @given(st.lists(st.floats(allow_nan=False), min_size=1, max_size=9))
@@ -228,7 +228,7 @@ def test_a_whole_number_may_be_written_as_pandas_takes_it(
     table, _ = read_table(file(tmp_path, content), columns)
     frame = pd.read_csv(
         tmp_path / "f.csv",
-        dtype={one.name: "int64" if one.type == "long" else "int32" for one in columns},
+        dtype={column.name: "int64" if column.type == "long" else "int32" for column in columns},
     )
     pd.testing.assert_frame_equal(table.to_pandas(), frame[["a", "exact", "b"]])
 

@@ -1,4 +1,4 @@
-"""Which files a job scores, and which inputs it refuses."""
+"""The files that a job scores, and the inputs that it refuses."""
 
 from __future__ import annotations
 

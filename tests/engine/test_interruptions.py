@@ -85,7 +85,7 @@ class Crash(Exception):
 
 
 def content(cells: list[float], other: str | float | None, place: int) -> list[str]:
-    """The cells of a file, one of them replaced."""
+    """Return the cells of a file, one of them replaced."""
     texts = [f"{number}.{str(cell).partition('.')[2]}" for number, cell in enumerate(cells)]
     if other is not None:
         texts[place % len(texts)] = str(other)
@@ -93,7 +93,7 @@ def content(cells: list[float], other: str | float | None, place: int) -> list[s
 
 
 def expected(files: dict[str, list[str]]) -> str:
-    """The output, written down without the engine."""
+    """Return the output, written down without the engine."""
     lines = []
     for name, cells in sorted(files.items()):
         if BAD in cells:

@@ -1,4 +1,4 @@
-"""What Spark raises, in one line."""
+"""The errors that Spark raises, in one line."""
 
 from __future__ import annotations
 

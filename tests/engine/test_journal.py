@@ -19,7 +19,7 @@ from runner.engine.slices import Slice
 
 @dataclass(frozen=True)
 class Later(Attempt):
-    """What another version of the runner writes."""
+    """An attempt as another version of the runner writes it."""
 
     weather: str = "fine"
 
@@ -140,7 +140,7 @@ def test_what_is_scored_again_counts_once() -> None:
 
 
 def of_slice(part: int, rows: int, error: str | None = None, outcome: Outcome = "done") -> Attempt:
-    """An attempt at a slice of mini-batch 1, which holds one large file."""
+    """Return an attempt at a slice of mini-batch 1, which holds one large file."""
     return Attempt(
         mini_batch=1,
         attempt=1,

@@ -1,4 +1,4 @@
-"""What a process printed of the error that ended it."""
+"""The error that ended a process, found in what it printed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where things lie in a job's folder."""
+"""The places of files in a job's folder."""
 
 from __future__ import annotations
 

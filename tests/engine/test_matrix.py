@@ -1,4 +1,4 @@
-"""Which scikit-learn models are given a matrix, and which a DataFrame to be sure."""
+"""The scikit-learn models that are given a matrix, and those that get a DataFrame to be sure."""
 
 from __future__ import annotations
 

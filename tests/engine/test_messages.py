@@ -1,4 +1,4 @@
-"""What a worker says is what its parent hears."""
+"""The messages of a worker, as its parent hears them."""
 
 from __future__ import annotations
 

@@ -175,7 +175,7 @@ def test_a_model_that_returns_no_list_of_answers_fails_the_file_and_is_not_asked
 @pytest.mark.parametrize("value", [[5], [5, 6, 7], np.arange(5)])
 def test_a_model_may_give_more_answers_than_rows_or_fewer(tmp_path: Path, value: Any) -> None:
     scored = run(lay(tmp_path, "Returns", value), tmp_path / "in", {"x.csv": b"a\n1\n2\n"})
-    assert scored.text == "".join(f"{place},{one},x.csv\n" for place, one in enumerate(value))
+    assert scored.text == "".join(f"{place},{answer},x.csv\n" for place, answer in enumerate(value))
     (file,) = scored.result.files
     assert file.rows == len(value)
 
@@ -326,7 +326,7 @@ def test_a_bad_file_that_was_mended_is_scored_on_resume(tmp_path: Path) -> None:
     (tmp_path / "input" / "bad.csv").write_bytes(b"a\n2\n")
     again = run_job(first.folder)
     assert again.output == b"0,4.0,bad.csv\n0,2.0,good.csv\n0,6.0,other.csv\n"
-    assert [one.mini_batch for one in again.attempts[2:]] == [0]
+    assert [attempt.mini_batch for attempt in again.attempts[2:]] == [0]
 
 
 def test_a_model_that_always_raises_is_retried_and_the_job_fails(tmp_path: Path) -> None:
@@ -499,7 +499,7 @@ def test_a_whole_job_of_a_python_model_comes_through(tmp_path: Path) -> None:
 
 
 def forecast(frame: Any) -> Any:
-    """What mlflow.statsmodels does for ARIMA: a row says from where to where."""
+    """Forecast as mlflow.statsmodels does for ARIMA: a row says from where to where."""
     start, end = int(frame["start"][0]), int(frame["end"][0])
     return pd.Series(
         np.arange(start, end + 1) / 2, index=pd.date_range("2024", periods=end - start + 1)

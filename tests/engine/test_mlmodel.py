@@ -1,4 +1,4 @@
-"""What an `MLmodel` file says, and the ways it can be no such file."""
+"""The description in an `MLmodel` file, and the ways in which it can be none."""
 
 from __future__ import annotations
 

@@ -245,7 +245,7 @@ def models(draw: Draw) -> Any:
 
 @pytest.fixture(scope="module", autouse=True)
 def _quiet() -> Iterator[None]:
-    """MLflow says at each save of a pickle that it is one."""
+    """Silence MLflow, which says at each save of a pickle that it is one."""
     logger = logging.getLogger("mlflow.sklearn")
     level = logger.level
     logger.setLevel(logging.ERROR)

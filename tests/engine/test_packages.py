@@ -1,4 +1,4 @@
-"""What is said of the packages a model was saved with."""
+"""The messages about the packages a model was saved with."""
 
 from __future__ import annotations
 

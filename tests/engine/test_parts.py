@@ -1,4 +1,4 @@
-"""What the mini-batches are divided into: small files together, large ones in slices."""
+"""The parts of mini-batches: small files together, large ones in slices."""
 
 from __future__ import annotations
 

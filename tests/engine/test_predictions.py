@@ -180,7 +180,7 @@ def test_answers_of_several_values_are_counted_by_column() -> None:
     assert (counted["score"]["sum"], counted["score"]["max"]) == (1.75, 1.0)
     assert tally_of(frame.to_dict(orient="list")) == {"columns": counted}
     probabilities = tally_of(np.array([[0.25, 0.75], [0.5, 0.5]]))["columns"]
-    assert {name: one["sum"] for name, one in probabilities.items()} == {"0": 0.75, "1": 1.25}
+    assert {name: tally["sum"] for name, tally in probabilities.items()} == {"0": 0.75, "1": 1.25}
     assert tally_of(np.zeros((2, 768))) == {}
 
 

@@ -55,7 +55,7 @@ class Drive(Protocol):
 
 @pytest.fixture(params=[None, sys.executable], ids=["this python", "another python"])
 def python(request: pytest.FixtureRequest) -> str | None:
-    """What runs the workers. Another Python is the same one, begun anew."""
+    """Return the Python that runs the workers. Another Python is the same one, begun anew."""
     found: str | None = request.param
     return found
 

@@ -68,7 +68,7 @@ def run(mini_batch):
 
 
 def from_line(error: str, source: str) -> str:
-    """How an error is told that comes from the script's line that ends with this source."""
+    """Return how an error is told that comes from the script's line with this source."""
     (line,) = (
         number for number, text in enumerate(SCRIPT.split("\n"), 1) if text.strip() == source
     )

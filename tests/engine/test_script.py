@@ -381,7 +381,7 @@ def test_summary_only_appends_nothing_and_keeps_what_the_script_wrote(tmp_path: 
     assert outcome.output is None
     written = {path.name: path.read_text() for path in (outcome.folder / "output").iterdir()}
     assert written == dict.fromkeys(FILES, "scored")
-    assert sum(one.rows for one in outcome.attempts) == 3
+    assert sum(attempt.rows for attempt in outcome.attempts) == 3
 
 
 def test_only_packages_worth_sharing_are_imported_early_and_the_script_is_not_run(

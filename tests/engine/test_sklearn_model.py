@@ -34,7 +34,7 @@ ROWS = 60
 
 
 def table() -> pd.DataFrame:
-    """One column of every kind; the whole numbers and the texts that look like some included."""
+    """Return columns of every kind, with whole numbers and texts that look like some."""
     random = np.random.default_rng(7)
     return pd.DataFrame(
         {

@@ -36,7 +36,7 @@ def csv_of(frame: pd.DataFrame, **options: Any) -> bytes:
 
 @pytest.fixture(scope="module")
 def regression(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A linear model: its answers show every bit of what it is fed."""
+    """Return a linear model: its answers show every bit of what it is fed."""
     frame = table(200, seed=1)
     model = LinearRegression().fit(frame[["x", "y"]], 3 * frame["x"] - frame["y"] / 7)
     signature = inputs(x="double", y="double")
@@ -48,7 +48,7 @@ def regression(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def long_file(
     tmp_path_factory: pytest.TempPathFactory, regression: Path
 ) -> tuple[bytes, bytes | None]:
-    """A CSV file of many slices, and the output of one call over the whole of it."""
+    """Return a CSV file of many slices, and the output of one call over the whole of it."""
     content = csv_of(table(60_000))
     place = tmp_path_factory.mktemp("long")
     return content, score(place, {"f.csv": content}, model=regression, slice_above=0).output
@@ -95,7 +95,7 @@ class Echo:
 
 
 def lay_echo(folder: Path, how: str, marks: Path | None = None, **columns: str) -> Path:
-    """A model folder with an `Echo` and a signature of these columns."""
+    """Lay out a model folder with an `Echo` and a signature of these columns."""
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
     pickled = cloudpickle.dumps(Echo(how, str(marks)))
     return lay_model(folder, inputs(**columns), pickle=pickled)

@@ -1,4 +1,4 @@
-"""What becomes of an attempt and of a job."""
+"""The rules for an attempt and for a job."""
 
 from __future__ import annotations
 

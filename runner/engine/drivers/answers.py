@@ -33,7 +33,9 @@ class Answers:
     """A model's answers for one file or slice; there are `len` of them."""
 
     cells: pa.Array  # the text of each, quoted as CSV wants it; null is an empty cell
-    columns: Mapping[str, pa.Array] = field(default_factory=dict)  # what is to be counted, by name
+    columns: Mapping[str, pa.Array] = field(
+        default_factory=dict
+    )  # the values to be counted, by name
 
     def __len__(self) -> int:
         return len(self.cells)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 _LONGEST_SHOWN = 60  # characters of a cell in a message
 _MOST_LISTED = 20  # names in a message
-# How files begin that are no UTF-8 text, and what to do with them.
+# The first bytes of files that are no UTF-8 text, and what to do with such files.
 _BEGINNINGS = {
     b"\x1f\x8b": "is compressed by gzip: unpack it, files are read as they are",
     b"PK\x03\x04": "is a ZIP archive or an Excel file: save what is in it as CSV",

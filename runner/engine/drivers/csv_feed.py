@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-# What pandas reads a CSV file's column of a type as, as MLflow has it; of times, the texts.
+# The pandas type in which MLflow has a CSV file's column read; times are read as texts.
 _PANDAS_TYPES = {
     "boolean": "bool",
     "integer": "int32",

@@ -81,7 +81,7 @@ def read_csv(
     warnings += [
         f"column {shown(name)} is there more than once; the first is read" for name in twice
     ]
-    # As pandas does: what repeats a column must be of its type, although nobody looks at it.
+    # As in pandas, a repeated column must be of the first one's type, although nobody reads it.
     repeats = [
         Column(name, types[given])
         for name, given in header.repeats.items()
@@ -139,8 +139,8 @@ def _plain_table(
     while len(settled) < len(columns):
         read = _parse(content, len(names), _types(columns, places, as_text))
         if isinstance(read, int):
-            # What is written otherwise in one column often is in others of its type, and each
-            # time costs another look at the file.
+            # Cells that Arrow reads otherwise in one column often stand in others of its type,
+            # too, and each time costs another look at the file.
             refused = next(column for column in columns if places[column.name] == read)
             if refused.name in as_text:
                 raise BadFile(f"column {shown(refused.name)}: can't be read as text")

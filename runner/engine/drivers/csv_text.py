@@ -220,7 +220,7 @@ def row_ends(text: bytes, *, whole: bool) -> NDArray[np.int64]:
         quotes = positions(content, _QUOTE)
         ends = ends[np.searchsorted(quotes, ends) % 2 == 0]
         within = quotes[: np.searchsorted(quotes, ends[-1])] if len(ends) else quotes
-        if not len(ends) or not quotes_are_regular(content[: ends[-1]], within):
+        if not len(ends) or not _quotes_are_regular(content[: ends[-1]], within, inside=False):
             return ends_one_by_one(text, whole=whole)
     last = int(ends[-1]) if len(ends) else 0
     if b"\r" in text and (not last or _has_lone_cr(content[:last], 0, last)):
@@ -264,14 +264,11 @@ def has_hexadecimals(text: Text) -> bool:
     return False
 
 
-def quotes_are_regular(content: NDArray[np.uint8], quotes: NDArray[np.int64]) -> bool:
-    """Return True where an even number of quotes stand around whole cells, or doubled in them."""
-    return len(quotes) % 2 == 0 and _quotes_are_regular(content, quotes, inside=False)
-
-
 def _quotes_are_regular(
     content: NDArray[np.uint8], quotes: NDArray[np.int64], *, inside: bool
 ) -> bool:
+    """Tell whether quotes stand around whole cells, or doubled in them; the first of them closes a
+    cell where the text begins `inside` one."""
     opening = quotes[1::2] if inside else quotes[::2]
     closing = quotes[::2] if inside else quotes[1::2]
     if len(opening) and opening[0] == 0:

@@ -34,7 +34,7 @@ class Table(NamedTuple):
 
     # A file, or a slice of it, as those columns, and sentences to warn of.
     read: Callable[[Path, Sequence[Column], Slice | None], tuple[pa.Table, list[str]]]
-    # What goes to the model where not all the columns are numbers.
+    # The frame that goes to the model where not all the columns are numbers.
     as_frame: Callable[[pa.Table], pd.DataFrame]
     # The slices of an open file, of about so many bytes and at least so many rows each; None
     # where a file can't be cut, and a model is given it whole.

@@ -16,7 +16,7 @@ from runner.spark import runs_on_databricks
 _NAME = r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)"
 _REQUIREMENT = re.compile(_NAME)
 _EXACT = re.compile(_NAME + r"\s*(?:\[[^]]*\])?\s*==\s*([^\s;,#*]+)\s*(?:$|;|#)")
-# What scikit-learn's InconsistentVersionWarning holds.
+# The attributes of scikit-learn's InconsistentVersionWarning.
 _SKLEARNS = ("original_sklearn_version", "current_sklearn_version")
 _MOST_NAMED = 3  # packages of other versions
 _OWN_ENVIRONMENT = "run it with `--env-manager uv`, in the environment that it declares"

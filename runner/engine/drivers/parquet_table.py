@@ -66,7 +66,7 @@ def read_parquet(
     for column in wanted:
         values = table.column(column.name)
         converted.append(_as_mlflow_converts(values, column, column.name in nullable))
-        # What pandas writes from a plain column of booleans with gaps, MLflow lets pass.
+        # MLflow lets pass what pandas writes from a plain column of booleans with gaps.
         if column.type != "boolean" or column.name in nullable:
             refuse_missing(values, column, first_row)
     return pa.table(converted, names=names), warnings

@@ -23,12 +23,12 @@ class Result:
     files: tuple[FileResult, ...]
     tally: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
-    retry: str | None = None  # why another attempt may do better
+    retry: str | None = None  # the reason why another attempt may do better
     missing: int = 0  # results a script owed and did not return
-    rows: int | None = None  # where the files' own rows are not known
-    # Of a slice the types of the numbers it was answered with, by column.
+    rows: int | None = None  # set where the files' own rows are not known
+    # The types of the numbers that a slice was answered with, by column.
     number_types: Mapping[str, str] = field(default_factory=dict)
-    # Of the rows that were scored and of the answers; it is kept in a file of its own.
+    # The rows that were scored and their answers; it is kept in a file of its own.
     profile: Profile | None = None
 
 

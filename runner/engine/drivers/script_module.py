@@ -29,7 +29,7 @@ def import_script(path: Path, folder: Path, name: str, contract: str) -> ModuleT
     if not path.is_file():
         raise JobFailed(f"script {path} does not exist")
     if is_in_standard_library(path.stem):
-        # Who imports that module is to get it, and not the script of the same name.
+        # Whatever imports that module has to get it, and not the script of the same name.
         with contextlib.suppress(ImportError):
             importlib.import_module(path.stem)
     # A script finds its neighbours as it does on Azure: in its folder and in the working folder.

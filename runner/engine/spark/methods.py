@@ -41,16 +41,16 @@ if TYPE_CHECKING:
 
 _SIMPLE = ("boolean", "integer", "long", "float", "double", "string")
 _ANSWERS = ("boolean", "tinyint", "smallint", "int", "bigint", "float", "double", "string")
-# What a plan may consist of in which each row comes to what it comes to by itself, where it is.
+# The nodes of a plan in which each row stays where it is and is looked at by itself.
 _BY_ROW = {"ArrowEvalPython", "BatchEvalPython", "Filter", "MapInArrow", "Project", "Range"}
-# What Hadoop takes for a pattern in a path. Every other sign stands for itself: %20 is no blank.
+# The signs that Hadoop takes for a pattern in a path. Others stand for themselves, as in %20.
 _OF_PATTERNS = re.compile(r"[\\\[\]{}*?]")
 
 
 class Method(Protocol):
     """A way to score units."""
 
-    warnings: tuple[str, ...]  # what is to be said of the model that was loaded
+    warnings: tuple[str, ...]  # about the model that was loaded
     at_once: int  # units in a job of Spark's
     jobs: int  # of Spark's side by side
 
@@ -153,7 +153,7 @@ class ByRows:
         write = executor.write_rows({unit.number: unit for unit in units})
         written = self._predictions(groups).mapInArrow(write, executor.ANSWERS)
         found = {answer.unit: answer for answer in _answers(written, groups)}
-        # Of what has no rows, or more to be said, the reader is asked once more.
+        # The reader is asked once more about units without rows, and about those with notes.
         asked = [
             unit
             for unit in units

@@ -75,7 +75,7 @@ class SparkPool:
         self._failure: str | None = None
         self._heard: queue.SimpleQueue[_Done | None] = queue.SimpleQueue()
         self._waiting: deque[Unit] = deque()
-        self._again: deque[list[Unit]] = deque()  # of waves that failed
+        self._again: deque[list[Unit]] = deque()  # units of waves that failed
         self._flying: dict[_Wave, None] = {}
         self._owners: dict[int, Worker] = {}  # by unit
         self._open: dict[Worker, dict[int, Answer | None]] = {}  # the answers of its units
@@ -171,7 +171,7 @@ class SparkPool:
         while len(self._flying) < method.jobs and (self._again or self._waiting):
             units = self._again.popleft() if self._again else self._next(method, session)
             wave = _Wave(units)
-            # As long as each of a task's units may take, one after another; and a Python worker
+            # Each of a task's units may take its timeout, one after another; and a Python worker
             # that takes a killed one's place has to load the model again.
             limit = self._plan.settings.timeout * -(-len(units) // session.tasks) + self._loading
             wave.deadline = time.monotonic() + limit

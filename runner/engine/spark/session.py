@@ -36,7 +36,7 @@ _RETAINED = (
     "spark.sql.ui.retainedExecutions",
 )
 UTC = "UTC"
-# What is read of a file has the hours that are written there, as in a DataFrame of pandas.
+# Times that are read from a file keep the hours written there, as in a DataFrame of pandas.
 _ZONE = "spark.sql.session.timeZone"
 _PACKAGE = Path(__file__).resolve().parents[2]  # runner, which Python workers need as well
 _WITH_ENGINE = ("engine", "files", "profile")  # the packages in it that score
@@ -50,7 +50,7 @@ class Session:
     tasks: int  # that run side by side, about
     archive: Path  # of this package, for Python workers
     ours: bool
-    zone: str = UTC  # that its times had before the job
+    zone: str = UTC  # the session's before the job
     java: subprocess.Popen[bytes] | None = None  # the JVM, where this process began it
 
     @property
@@ -191,7 +191,7 @@ def _tasks(spark: SparkSession, plan: Plan) -> int:
 def _hand_out_package(spark: SparkSession, archive: Path) -> None:
     """Let Python workers find this package, wherever they are: each fetches it when needed."""
     write_package(archive)
-    # Of a bare path, Spark takes a # for the beginning of a fragment, and %20 for a blank.
+    # In a bare path, Spark takes a # for the beginning of a fragment, and %20 for a blank.
     address = archive.absolute().as_uri()
     context: Any = getattr(spark, "_sc", None)
     if context is not None:

@@ -25,7 +25,7 @@ COLUMNS = inputs(Island="string", CulmenLength="double", FlipperLength="long")
 
 @pytest.fixture(scope="session")
 def connect_port() -> int:
-    """Where the session of the tests is a server of Spark Connect as well."""
+    """Return the port at which the session of the tests serves Spark Connect as well."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
@@ -76,7 +76,7 @@ def save_pipeline(folder: Path, model: Any, columns: Sequence[Mapping[str, Any]]
 
 @pytest.fixture(scope="session")
 def species(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A fitted pipeline that tells one of three kinds of penguins by three columns."""
+    """Return a fitted pipeline that tells one of three kinds of penguins by three columns."""
     from pyspark.ml import Pipeline
     from pyspark.ml.classification import LogisticRegression
     from pyspark.ml.feature import MinMaxScaler, StringIndexer, VectorAssembler

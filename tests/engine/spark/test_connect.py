@@ -24,13 +24,13 @@ PATIENTS = ROOT / "data" / "diabetes" / "unlabeled"
 
 @pytest.fixture
 def server(spark: SparkSession, connect_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The shell leads to Spark Connect, and no Java is there to begin a session of its own."""
+    """Let the shell lead to Spark Connect, with no Java there to begin a session of its own."""
     monkeypatch.setenv("RUNNER_SPARK_MASTER", f"sc://127.0.0.1:{connect_port}")
     monkeypatch.setenv("JAVA_HOME", "/nowhere")
 
 
 def seconds_of_trying() -> float:
-    """How long a call to a server that is gone is tried again."""
+    """Return how long a call to a server that is gone is tried again."""
     from pyspark.sql.connect.client import SparkConnectClient
 
     client = SparkConnectClient("sc://127.0.0.1:1")

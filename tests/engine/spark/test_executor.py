@@ -1,4 +1,4 @@
-"""What runs in Spark's Python workers, called as Spark calls it, without Spark."""
+"""The functions of Spark's Python workers, called as Spark calls them, without Spark."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_many_lines_go_to_the_jvm_in_pieces_of_a_bounded_size(
 def test_a_script_that_writes_by_itself_needs_the_jobs_folder_where_it_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else a job would be complete whose output lies on the machines of a cluster."""
+    """Otherwise a job would be complete whose output lies on the machines of a cluster."""
     monkeypatch.setattr(executor, "_loaded", {})
     monkeypatch.setenv("AZUREML_BI_OUTPUT_PATH", "")
     script = "def init(): pass\ndef run(files): return files\n"

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from runner.engine.journal import read_journal
 from tests.engine import job
 from tests.engine.job import plan_job, score
@@ -52,7 +54,7 @@ def is_java(process: int) -> bool:
 
 @needs_java
 def test_a_job_whose_jvm_host_and_executor_are_killed_in_turn_comes_to_the_same_bytes(
-    tmp_path: Path,
+    request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     go = tmp_path / "go"
     settings: dict[str, Any] = {"script": SCRIPT, "mini_batch_size": 1, "timeout": 60}
@@ -61,7 +63,7 @@ def test_a_job_whose_jvm_host_and_executor_are_killed_in_turn_comes_to_the_same_
     )
     begun = [sys.executable, job.__file__, str(folder), "[null, null, {}]"]
 
-    def begin(master: str = "") -> subprocess.Popen[bytes]:
+    def begin(master: str = "", *, loaded: bool = True) -> subprocess.Popen[bytes]:
         (folder / "loaded").unlink(missing_ok=True)
         variables = {
             **os.environ,
@@ -74,7 +76,12 @@ def test_a_job_whose_jvm_host_and_executor_are_killed_in_turn_comes_to_the_same_
         process = subprocess.Popen(
             begun, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
-        until((folder / "loaded").exists)
+        request.addfinalizer(process.kill)
+        until(
+            (folder / "loaded").exists
+            if loaded
+            else lambda: any(map(is_java, children(process.pid)))
+        )
         return process
 
     first = begin()
@@ -84,7 +91,7 @@ def test_a_job_whose_jvm_host_and_executor_are_killed_in_turn_comes_to_the_same_
     assert b"the Spark session is gone" in said
     assert b"resume the job to go on" in said
 
-    second = begin()
+    second = begin(loaded=False)
     (java,) = filter(is_java, children(second.pid))
     second.kill()
     second.communicate()

@@ -1,4 +1,4 @@
-"""What Spark's Python workers get of this package: all that the engine imports."""
+"""The archive of this package for Spark's Python workers: it has all that the engine imports."""
 
 from __future__ import annotations
 
