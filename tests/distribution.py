@@ -47,7 +47,6 @@ SECONDS = {
     "tests/local/tracking/test_lifecycle.py": 18,
     "tests/walks/test_training.py": 17,
     "tests/engine/test_mlflow_model.py": 16,
-    "tests/local/test_crashes.py": 14,
     "tests/local/test_addresses.py": 14,
     "tests/local/test_spark_job.py": 14,
     "tests/test_recipes.py": 13,
