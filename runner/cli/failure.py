@@ -54,7 +54,7 @@ def _lines_and_status(error: Exception) -> tuple[list[str], int]:
     if isinstance(error, click.UsageError):
         text = " ".join(error.format_message().split())
         command = error.ctx.command_path if error.ctx else "runner"
-        return [f"{text.removesuffix('.')}; see '{command} --help'"], error.exit_code
+        return [f"{text.removesuffix('.')}; see `{command} --help`"], error.exit_code
     if isinstance(error, click.ClickException):
         return [" ".join(error.format_message().split())], error.exit_code
     if isinstance(error, OSError) and error.strerror and error.filename is not None:

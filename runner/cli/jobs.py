@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 FINAL = ("Completed", "Failed", "Canceled", "NotResponding")  # states that a job ends in
 
-_TRAINED = "runner train starts one"
+_TRAINED = "`runner train` starts one"
 _STARTED_BY: dict[JobType | None, str] = {
-    None: "runner score and runner train start one",
-    "batch": "runner score starts one",
+    None: "`runner score` and `runner train` start one",
+    "batch": "`runner score` starts one",
 }
 
 
@@ -152,7 +152,7 @@ def stream(session: Session, name: str | None) -> int:
         watch(workspace, job.name, logs_to=sys.stdout)
     except KeyboardInterrupt:
         print_note(
-            f"job {job.name} goes on; runner jobs cancel {named(workspace, job.name)} stops it"
+            f"job {job.name} goes on; `runner jobs cancel {named(workspace, job.name)}` stops it"
         )
         return INTERRUPTED
     job = workspace.job(job.name)

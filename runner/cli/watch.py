@@ -83,7 +83,7 @@ def watch(
             elif logs_to:
                 view.print_above(event.text, logs_to)
     except EnvironmentRefused:
-        print_note(f"job {name} goes on; runner jobs stream {named(workspace, name)} watches it")
+        print_note(f"job {name} goes on; `runner jobs stream {named(workspace, name)}` watches it")
         raise
     finally:
         view.close()
@@ -103,7 +103,7 @@ def collect(workspace: Workspace, job: Job) -> Summary | None:
     try:
         return workspace.collect(job.name)
     except RunnerError:
-        again = f"runner jobs stream {named(workspace, job.name)}"
+        again = f"`runner jobs stream {named(workspace, job.name)}`"
         print_note(f"job {job.name} is Completed; {again} fetches its results")
         raise
 
@@ -191,6 +191,6 @@ def _way_on(workspace: Workspace, job: Job) -> str:
     if job.type != "batch":
         return ""
     if workspace.abilities.resumes:
-        return f"; take it up again with: runner jobs resume {named(workspace, job.name)}"
+        return f"; take it up again with `runner jobs resume {named(workspace, job.name)}`"
     again = f"runner score {named(workspace, job.endpoint or '')}"
     return f"; score again with `{again}` and the same options"

@@ -426,7 +426,7 @@ def test_without_a_right_to_the_storage_the_role_is_named(
     assert len(scored.jobs()) == len(before) + begun
     if begun:
         name = next(job for job in scored.jobs() if job not in before)
-        assert f"runner jobs stream {name} --env dev fetches its results" in result.err
+        assert f"`runner jobs stream {name} --env dev` fetches its results" in result.err
         monkeypatch.undo()
 
 

@@ -114,10 +114,10 @@ def test_v_shows_the_traceback_wherever_it_stands(
 @pytest.mark.parametrize(
     ("line", "error"),
     [
-        ("scor", "no command 'scor'; did you mean 'score'?; see 'runner --help'"),
-        ("jobs lst", "see 'runner jobs --help'"),
-        ("score --foo", "see 'runner score --help'"),
-        ("-v", "see 'runner --help'"),
+        ("scor", "no command 'scor'; did you mean 'score'?; see `runner --help`"),
+        ("jobs lst", "see `runner jobs --help`"),
+        ("score --foo", "see `runner score --help`"),
+        ("-v", "see `runner --help`"),
     ],
 )
 def test_wrong_usage_is_one_line_that_names_the_help(run: Run, line: str, error: str) -> None:
@@ -129,4 +129,4 @@ def test_wrong_usage_is_one_line_that_names_the_help(run: Run, line: str, error:
 
 
 def test_an_option_without_its_value_names_the_help_of_its_command(run: Run) -> None:
-    assert "see 'runner train --help'" in run("train", "diabetes", "--set").err
+    assert "see `runner train --help`" in run("train", "diabetes", "--set").err

@@ -60,7 +60,7 @@ def test_an_interrupted_score_cancels_its_job_and_says_how_to_resume(number: int
         "job job-1: 4 mini-batches",
         "canceling job job-1; Ctrl-C again leaves at once",
         "error: interrupted: job job-1 was canceled;"
-        " take it up again with: runner jobs resume job-1",
+        " take it up again with `runner jobs resume job-1`",
     ]
 
 
@@ -89,7 +89,7 @@ def test_an_interrupted_stream_leaves_the_job_running(words: tuple[str, ...], mo
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert err.endswith(f"job job-1 goes on; runner jobs cancel job-1{more} stops it\n")
+    assert err.endswith(f"job job-1 goes on; `runner jobs cancel job-1{more}` stops it\n")
 
 
 @contextmanager

@@ -103,7 +103,8 @@ def test_a_list_has_the_jobs_of_one_type(run: RunCommand, workspace: MemoryWorks
         listed = json.loads(run("jobs", "list", "--type", type_, "-o", "json").out)
         assert [job["name"] for job in listed] == [name]
     assert (
-        run("jobs", "list", "--type", "sweep").err == "no sweep jobs yet; runner train starts one\n"
+        run("jobs", "list", "--type", "sweep").err
+        == "no sweep jobs yet; `runner train` starts one\n"
     )
 
 

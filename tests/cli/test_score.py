@@ -104,7 +104,8 @@ def test_a_job_that_was_cut_off_says_how_to_resume(
     result = run("score")
     assert result.status == 1
     assert (
-        f"error: job job-1 {words}; take it up again with: runner jobs resume job-1\n" in result.err
+        f"error: job job-1 {words}; take it up again with `runner jobs resume job-1`\n"
+        in result.err
     )
     result = run("score", "--env", "prod")
     assert (
@@ -127,7 +128,7 @@ def test_a_job_whose_progress_cannot_be_followed_goes_on_and_can_be_picked_up(
     result = run("score", "--env", "prod")
     assert (result.status, result.out) == (3, "")
     assert result.err.splitlines()[-2:] == [
-        "job job-1 goes on; runner jobs stream job-1 --env prod watches it",
+        "job job-1 goes on; `runner jobs stream job-1 --env prod` watches it",
         "error: the network is gone",
     ]
 
@@ -142,7 +143,7 @@ def test_results_that_cannot_be_fetched_can_be_fetched_later(
     result = run("score", "--env", "prod")
     assert (result.status, result.out) == (3, "")
     assert result.err.splitlines()[-2:] == [
-        "job job-1 is Completed; runner jobs stream job-1 --env prod fetches its results",
+        "job job-1 is Completed; `runner jobs stream job-1 --env prod` fetches its results",
         "error: no right to the storage",
     ]
 
@@ -266,7 +267,7 @@ def test_wrong_options_are_one_line_and_status_2(
     assert (result.status, result.out) == (2, "")
     assert result.err.count("\n") == 1
     assert result.err.startswith("error: ")
-    assert result.err.endswith("see 'runner score --help'\n")
+    assert result.err.endswith("see `runner score --help`\n")
     assert workspace.invocations == []
 
 
