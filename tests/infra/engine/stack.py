@@ -101,10 +101,6 @@ class Stack:
         """Deploy, without a preview before."""
         return self._change("up", *options, check=check)
 
-    def refresh(self, *options: str, check: bool = True) -> Run:
-        """Read what is there into the state."""
-        return self._change("refresh", *options, check=check)
-
     def destroy(self, *options: str, check: bool = True) -> Run:
         """Delete everything."""
         return self._change("destroy", *options, check=check)
