@@ -101,7 +101,7 @@ def describe(
 
 
 def examine(environment: str, outputs: Path | None = None, *, full: bool = False) -> Iterator[Link]:
-    """Return each link of the chain that leads to an environment, as it is looked at.
+    """Return the links of the chain that leads to an environment, each as it is examined.
 
     With `full`, all stored files are read again. Raises as `find_source`, and WrongUsage for `full`
     where no files are stored; whatever is wrong beyond that is a link that failed.

@@ -62,7 +62,7 @@ def find_project(start: Path | None = None) -> Project:
 
 
 def home_of(root: Path) -> Path:
-    """Return where the local workspace of a project lives, by its root."""
+    """Return the folder of a project's local workspace, by its root."""
     home = os.environ.get("RUNNER_HOME")
     return Path(home).expanduser().absolute() if home else root / ".runner"
 

@@ -83,7 +83,7 @@ def reach_master(master: str) -> None:
 
 
 def _addresses(master: str) -> Iterator[tuple[str, int]]:
-    """Yield where a cluster accepts connections; nothing where Spark itself finds that out."""
+    """Yield the hosts and ports of a cluster; none where Spark itself finds them."""
     kind, _, rest = master.partition("://")
     if kind not in ("spark", "sc"):
         return

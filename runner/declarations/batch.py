@@ -144,7 +144,7 @@ def nest_settings(node: MappingNode, key: str = "") -> MappingNode:
 
 
 def _unite(nested: MappingNode, flat: MappingNode, key: str) -> MappingNode:
-    """Return both mappings as one; a leaf that stands in both must say the same."""
+    """Unite both mappings; a leaf that stands in both must have the same value."""
     entries: dict[str, Node] = dict(nested.entries)
     places: dict[str, Place] = dict(nested.key_places)
     problems: list[Problem] = []

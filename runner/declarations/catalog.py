@@ -111,7 +111,7 @@ def survey_catalog(models_folder: Path) -> tuple[Catalog, list[Problem]]:
 
 
 def inconsistencies(catalog: Catalog) -> list[Problem]:
-    """Return where declarations, each right by itself, don't agree with each other."""
+    """Return the problems of declarations that are right by themselves and don't agree."""
     problems = [
         *_strays(catalog.batch_deployments, catalog.batch_endpoints, catalog.online_endpoints),
         *_strays(catalog.pipeline_deployments, catalog.batch_endpoints, catalog.online_endpoints),
@@ -304,7 +304,7 @@ def _strays(
 
 
 def place_of(source: MappingNode, *keys: str) -> Place:
-    """Return where a key stands that a declaration is known to have."""
+    """Return the line of a key that a declaration is known to have."""
     place = source.place
     node: Node = source
     for key in keys:

@@ -118,7 +118,7 @@ def _shown_inside(node: MappingNode) -> str:
 
 
 def shown(text: str) -> str:
-    """Return text in quotes, on one line and not too long."""
+    """Return a text in quotes, on one line and not too long."""
     return repr(text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "...")
 
 

@@ -18,7 +18,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def version_of(environment: Environment, context: str | None = None) -> str:
-    """Return digits of the SHA-256 of what makes an environment; not of what describes it.
+    """Return the first digits of the SHA-256 of what makes an environment, descriptions aside.
 
     `context` is the content of a build's folder, where that is on this machine.
     """

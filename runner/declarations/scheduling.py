@@ -44,7 +44,7 @@ def unscheduled(catalog: Catalog) -> Iterator[Problem]:
 
 
 def key_of(endpoint: str, schedule: Schedule) -> str:
-    """Return where a stack file says what a schedule is."""
+    """Return the key of a schedule in its stack file."""
     return f"{ENDPOINTS}.{endpoint}.schedules.{schedule.name}"
 
 

@@ -109,7 +109,7 @@ def _key(key: str) -> str:
 
 
 def _end(node: Any) -> int:
-    """Return where a node's own text ends: the end mark of a block lies behind its comments."""
+    """Return the end of a node's own text: the end mark of a block lies behind its comments."""
     end: int = node.end_mark.index
     if not node.value or getattr(node, "flow_style", True):
         return end
@@ -121,7 +121,7 @@ def _end(node: Any) -> int:
 
 
 def _step(top: Any) -> int:
-    """Return how far the file indents: as its first block inside a block does."""
+    """Return the file's indentation: that of its first block inside a block."""
     inner = (_column(node) for _, node in top.value if _is_block_mapping(node))
     return next(inner, _INDENT + _column(top)) - _column(top)
 

@@ -36,19 +36,19 @@ class BatchEndpoints(Protocol):
 
     @property
     def default_place(self) -> str:
-        """Return where an endpoint's default deployment is said, as the end of a message."""
+        """Return the place where the default deployment is set, as the end of a message."""
         ...
 
     def names(self) -> Collection[str]:
-        """Return those from which the only one is the default."""
+        """Return the names of which, where there is only one, that is the default."""
         ...
 
     def all_names(self) -> Collection[str]:
-        """Return those that can be named."""
+        """Return the names that a call may give."""
         ...
 
     def first_deployment(self, endpoint: str) -> str:
-        """Return how an endpoint without deployments gets one, as the end of a message."""
+        """Return the way to an endpoint's first deployment, as the end of a message."""
         ...
 
     def chosen(self) -> str | None:
@@ -60,7 +60,7 @@ class BatchEndpoints(Protocol):
         ...
 
     def deployments(self, endpoint: str, asked: str | None) -> Deployments:
-        """Return those of an endpoint; at least the one that is asked for, where it is there.
+        """Return an endpoint's deployments; at least the one that is asked for, if it is there.
 
         Raises NotFound for an endpoint that the environment lacks.
         """

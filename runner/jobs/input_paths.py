@@ -25,7 +25,7 @@ class Chosen:
 
     @property
     def shown(self) -> str:
-        """Return as it would be typed again anywhere on this machine."""
+        """Return the path as it can be typed anywhere on this machine."""
         return str(self.path.absolute() / self.pattern)
 
 

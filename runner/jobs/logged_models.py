@@ -15,7 +15,7 @@ MOST_METRICS = 100  # of a run with very many, the first
 
 
 def only_model(job: Job, run: Run | None) -> JobOutput:
-    """Return where the only model lies that a job without an output `model` logged.
+    """Return the address of the only model that a job without an output `model` logged.
 
     Raises NotFound where it logged none, and WrongUsage with the names where it logged several.
     """

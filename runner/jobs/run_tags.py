@@ -14,7 +14,7 @@ def usual_experiment() -> str:
 
 
 def git_tags(folder: Path) -> dict[str, str]:
-    """Return where code stands in git, as the tags that azure-ai-ml gives a job."""
+    """Return the state of code in git, as the tags that azure-ai-ml gives a job."""
     checkout = checkout_of(folder)
     if checkout is None:
         return {}

@@ -91,7 +91,7 @@ def _datasets(logged: Any) -> Iterator[tuple[str, str]]:
 
 
 def _metrics(server: TrackingServer, run: str, last: Any) -> dict[str, Metric]:
-    """Return each metric with the values over its steps, of as many metrics as are asked for."""
+    """Return the metrics by name; the values over their steps only of the first ones."""
     values = {str(metric["key"]): _number(metric.get("value")) for metric in last}
     keys = sorted(values)
     with ThreadPoolExecutor(_ASKED) as pool:
@@ -126,7 +126,7 @@ def _history(server: TrackingServer, run: str, key: str) -> list[Point]:
 
 
 def _thinned(points: list[Point]) -> tuple[Point, ...]:
-    """Return all of them, or evenly chosen ones; the last always."""
+    """Return all points, or evenly chosen ones with the last."""
     if len(points) <= _MOST_POINTS:
         return tuple(points)
     stride = math.ceil(len(points) / (_MOST_POINTS - 1))

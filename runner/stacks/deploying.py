@@ -9,7 +9,7 @@ def pulumi_up(stack: str | None) -> str:
 
 
 def first_deployment(stack: str | None, endpoint: str, *, online: bool = False) -> str:
-    """Return how an endpoint, by its logical name, gets its first deployment."""
+    """Return the commands that give an endpoint, by its logical name, its first deployment."""
     # Of itself `--pin` takes batch deployments only.
     named = f" --deployment {endpoint}/DEPLOYMENT" if online else ""
     return (

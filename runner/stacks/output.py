@@ -139,7 +139,7 @@ def get_mapping(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def read_endpoint(content: object) -> EndpointOutput:
-    """Return one endpoint. Raises Malformed."""
+    """Read an endpoint of the output. Raises Malformed."""
     if not isinstance(content, dict):
         raise Malformed("an endpoint is not an object")
     kind = content.get("kind")
