@@ -198,7 +198,7 @@ def _too_deep(folder: Path, models: Iterable[Path]) -> Iterator[Problem]:
             if file is not None:
                 text = (
                     f"declarations are read one folder below {folder}: move {model} to"
-                    f" {folder / model.name}, or call {group} .{group.name} to leave it out"
+                    f" {folder / model.name}, or rename {group} to .{group.name} to leave it out"
                 )
                 yield Problem(Place(file, 0), "", text)
 

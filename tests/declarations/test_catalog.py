@@ -58,7 +58,8 @@ def test_a_model_folder_two_levels_deep_is_told_with_where_it_would_be_read(
     write("models/notebooks/model/conda.yaml", "dependencies: [python]\n")
     assert wrong(models) == (
         f"{models}/team/churn/batch-endpoint.yml: declarations are read one folder below {models}:"
-        f" move {models}/team/churn to {models}/churn, or call {models}/team .team to leave it out"
+        f" move {models}/team/churn to {models}/churn, or rename {models}/team to .team to leave it"
+        " out"
     )
 
 
