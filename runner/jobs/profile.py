@@ -58,10 +58,11 @@ def kept_profile(folder: Path) -> Profile | None:
         return None
 
 
-def job_profile(folder: Path, name: str, output: str | None) -> Profile:
+def job_profile(folder: Path, name: str, predictions: str | None) -> Profile:
     """Return the profile of a completed job, made of the data it scored where it left none.
 
-    `output` is its predictions' file. Raises EnvironmentRefused where it can't be made any more.
+    `predictions` is the file of its predictions. Raises EnvironmentRefused where the profile
+    can't be made any more.
     """
     path = profile_file(folder)
     try:
@@ -74,20 +75,20 @@ def job_profile(folder: Path, name: str, output: str | None) -> Profile:
         raise EnvironmentRefused(
             f"the profile of job {name!r}, {path}, can't be read: {error.strerror}"
         ) from None
-    return _write(folder, _remade(folder, why, output))
+    return _write(folder, _remade(folder, why, predictions))
 
 
-def predictions_profile(name: str, output: str | None) -> Profile:
+def predictions_profile(name: str, predictions: str | None) -> Profile:
     """Return the profile of a job's predictions alone, of which nothing is kept.
 
-    `output` is its `predictions.csv`, fetched from where the job ran. Raises EnvironmentRefused
-    where it is laid out otherwise than that of an MLflow deployment.
+    `predictions` is its `predictions.csv`, fetched from where the job ran. Raises
+    EnvironmentRefused where it is laid out otherwise than that of an MLflow deployment.
     """
     way = "score the data with --env local, whose jobs leave a profile"
-    if output is None or not Path(output).is_file():
+    if predictions is None or not Path(predictions).is_file():
         raise EnvironmentRefused(f"job {name!r} has no predictions to compare: {way}")
     try:
-        return without_rare(_outputs(Path(output)), b"of this command")
+        return without_rare(_outputs(Path(predictions)), b"of this command")
     except ModuleNotFoundError as error:
         raise EnvironmentRefused(
             f"comparing jobs that ran elsewhere needs {error.name}:"
@@ -129,7 +130,7 @@ def _key(folder: Path) -> bytes:
         return path.read_bytes()
 
 
-def _remade(folder: Path, why: str, output: str | None) -> Profile:
+def _remade(folder: Path, why: str, predictions: str | None) -> Profile:
     again = "score its input again, and compare that job"
     try:
         plan = read_plan(plan_file(folder))
@@ -149,11 +150,11 @@ def _remade(folder: Path, why: str, output: str | None) -> Profile:
     if changed := changed_files(Path(plan.input), files):
         gone = Path(plan.input) / changed[0]
         raise EnvironmentRefused(f"{why}, and {gone} is gone or has changed since: {again}")
-    if output is None or not Path(output).is_file():
+    if predictions is None or not Path(predictions).is_file():
         raise EnvironmentRefused(f"{why}, and its predictions are gone: {again}")
     try:
         inputs = _inputs(plan, plan.model, done)
-        outputs = _outputs(Path(output))
+        outputs = _outputs(Path(predictions))
         return merge_profiles([*inputs, outputs])
     except ModuleNotFoundError as error:
         raise EnvironmentRefused(

@@ -50,7 +50,7 @@ class Driver(Protocol):
         ...
 
     def close(self) -> None:
-        """Hear that there is no more to score. What this raises is told and fails nothing."""
+        """End what the driver began. What this raises is told and fails nothing."""
         ...
 
 
