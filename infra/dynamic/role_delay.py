@@ -52,6 +52,14 @@ class RoleDelayProvider(ResourceProvider):
         return UpdateResult(_outs(_news))
 
 
+# The type that it has in stacks from before 0.1.0, in a branch of the tree or above all of them.
+_FORMER_TYPE = "pulumi-python:dynamic/scoring:Settling"
+_FORMER = [
+    pulumi.Alias(type_=_FORMER_TYPE),
+    pulumi.Alias(type_=_FORMER_TYPE, parent=pulumi.ROOT_STACK_RESOURCE),
+]
+
+
 class RoleDelay(Resource, module="scoring", name="RoleDelay"):
     """Role assignments that hold once this is there."""
 
@@ -67,7 +75,8 @@ class RoleDelay(Resource, module="scoring", name="RoleDelay"):
             for assignment in assignments
         }
         props = {"assignments": by_name, "seconds": seconds}
-        super().__init__(RoleDelayProvider(), name, props, within())
+        options = pulumi.ResourceOptions.merge(within(), pulumi.ResourceOptions(aliases=_FORMER))
+        super().__init__(RoleDelayProvider(), name, props, options)
 
 
 def _assignments(props: dict[str, Any]) -> Any:

@@ -17,7 +17,7 @@ ONLINE_ENDPOINT = "machinelearningservices:OnlineEndpoint"
 ONLINE_DEPLOYMENT = "machinelearningservices:OnlineDeployment"
 ENVIRONMENT = "machinelearningservices:EnvironmentVersion"
 ROUTING = "pulumi-python:dynamic/scoring:Routing"
-SETTLING = "pulumi-python:dynamic/scoring:RoleDelay"
+ROLE_DELAY = "pulumi-python:dynamic/scoring:RoleDelay"
 
 PIN = "azureml:m:3"
 OTHER_WORKSPACE = (

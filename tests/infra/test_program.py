@@ -15,7 +15,7 @@ import pytest
 
 from infra.names import Names
 from infra.policies.tags import UNTAGGED
-from tests.infra.declaring import SETTLING
+from tests.infra.declaring import ROLE_DELAY
 from tests.infra.mocks import COMMIT, SECRET, SUBSCRIPTION, Program, copy_project, run_program
 from tests.infra.pinning import STACKS
 from tests.infra.sdk import complaints
@@ -123,7 +123,7 @@ def test_every_role_is_one_of_an_identity_that_is_declared(program: Program) -> 
 def waited_for(program: Program, kind: str, name: str | None = None) -> set[str]:
     """Return the role assignments that have settled before the resource of a kind is made."""
     resource = program.one(kind, name)
-    settled = [item for item in program.of(SETTLING) if item.urn in resource.dependencies]
+    settled = [item for item in program.of(ROLE_DELAY) if item.urn in resource.dependencies]
     assert len(settled) == 1
     assert settled[0].inputs["seconds"] == 180
     return {*settled[0].inputs["assignments"]}
@@ -141,7 +141,7 @@ def test_the_workspace_waits_for_the_roles_it_is_created_with(
 
 def test_what_is_waited_for_is_known_by_whom_it_is_for(dev: Program) -> None:
     (role,) = [role for role in dev.of("authorization:RoleAssignment") if role.name == OWN_ROLE]
-    waited = dev.one(SETTLING, "cluster-roles").inputs["assignments"]
+    waited = dev.one(ROLE_DELAY, "cluster-roles").inputs["assignments"]
     assert waited[OWN_ROLE] == f"{role.id} of {role.inputs['principalId']}"
 
 

@@ -29,7 +29,7 @@ from tests.infra.databricks.declaring import (
     online_deployment,
     write_declarations,
 )
-from tests.infra.declaring import SETTLING
+from tests.infra.declaring import ROLE_DELAY
 from tests.infra.mocks import SUBSCRIPTION, Program, copy_project, run_program
 from tests.infra.sdk import complaints
 from tests.projects import ROOT
@@ -141,7 +141,7 @@ def test_the_catalog_lies_in_the_stack_s_own_storage_which_its_connector_reaches
     connector = lake.one("databricks:AccessConnector").id
     assert credential.inputs["azureManagedIdentity"] == {"accessConnectorId": connector}
     # Databricks tries the credential as it is made.
-    assert lake.one(SETTLING).urn in credential.dependencies
+    assert lake.one(ROLE_DELAY).urn in credential.dependencies
     location = lake.one("lake:ExternalLocation").inputs
     name = account.inputs["accountName"]
     assert location["url"] == f"abfss://catalog@{name}.dfs.core.windows.net/"

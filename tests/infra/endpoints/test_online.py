@@ -13,8 +13,8 @@ from tests.infra.declaring import (
     ONLINE_DEPLOYMENT,
     ONLINE_ENDPOINT,
     PIN,
+    ROLE_DELAY,
     ROUTING,
-    SETTLING,
     WORKSPACE,
     at,
     declare,
@@ -262,7 +262,7 @@ def test_without_an_identity_of_its_own_an_endpoint_has_the_platforms(tmp_path: 
         "type": "UserAssigned",
         "userAssignedIdentities": [identity.id],
     }
-    settled = program.one(SETTLING, "endpoint-roles")
+    settled = program.one(ROLE_DELAY, "endpoint-roles")
     assert settled.urn in program.one(ONLINE_DEPLOYMENT).dependencies
     roles = [role.name for role in program.of("authorization:RoleAssignment")]
     mine = {name for name in roles if name.startswith("endpoints-")}
