@@ -31,9 +31,8 @@ def expected() -> pd.DataFrame:
     return pd.concat(parts)
 
 
-def read_outputs(*outputs: Path) -> pd.DataFrame:
-    names = ["row", "prediction", "file"]
-    return pd.concat([pd.read_csv(path, index_col=0, names=names) for path in outputs])
+def read_output(output: Path) -> pd.DataFrame:
+    return pd.read_csv(output, index_col=0, names=["row", "prediction", "file"])
 
 
 @pytest.mark.parametrize(
@@ -49,14 +48,9 @@ def test_a_peer_writes_the_predictions_of_mlflow_pyfunc(
     output = tmp_path / "1.csv"
     monkeypatch.setattr("sys.argv", [peer, str(model), str(SAMPLE), str(output)])
     runpy.run_module(f"benchmarks.peers.{peer}", run_name="__main__")
-    pd.testing.assert_frame_equal(read_outputs(output), expected, check_names=False)
+    pd.testing.assert_frame_equal(read_output(output), expected, check_names=False)
     counts = expected["prediction"].value_counts()
     assert count_predictions([output]) == {"0": counts[0], "1": counts[1]}
-
-
-def run_floor_two(data: Path, *outputs: Path) -> int:
-    command = [sys.executable, "-m", "benchmarks.peers.floor_two", str(MODEL / "model.pkl")]
-    return subprocess.run([*command, str(data), *map(str, outputs)], cwd=ROOT).returncode
 
 
 def test_the_floor_in_two_processes_fails_when_one_of_them_does(
@@ -66,12 +60,13 @@ def test_the_floor_in_two_processes_fails_when_one_of_them_does(
     shutil.copytree(SAMPLE, data)
     (data / "patients-9.csv").write_text("no,such,columns\n1,2,3\n")
     outputs = [tmp_path / "1.csv", tmp_path / "2.csv"]
-    assert run_floor_two(data, *outputs) == 1
+    command = [sys.executable, "-m", "benchmarks.peers.floor_two", str(MODEL / "model.pkl")]
+    done = subprocess.run([*command, str(data), *map(str, outputs)], cwd=ROOT)
+    assert done.returncode == 1
     # The other process has scored its half.
-    first = read_outputs(outputs[0])
-    pd.testing.assert_frame_equal(first, expected.iloc[: len(first)], check_names=False)
-    assert run_floor_two(SAMPLE, *outputs) == 0
-    pd.testing.assert_frame_equal(read_outputs(*outputs), expected, check_names=False)
+    scored = read_output(outputs[0])
+    assert 0 < len(scored) < len(expected)
+    pd.testing.assert_frame_equal(scored, expected.iloc[: len(scored)], check_names=False)
 
 
 def test_counting_takes_an_empty_part_for_no_rows(tmp_path: Path) -> None:

@@ -70,7 +70,9 @@ LINES = st.lists(
 
 
 @given(LINES)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 def test_lines_are_read_as_pip_reads_them(tmp_path: Path, lines: list[str]) -> None:
     (tmp_path / "more.txt").write_text("certifi\n-c limits.txt\n")
     (tmp_path / "limits.txt").write_text("urllib3<2  # old\nidna<4\n")
