@@ -47,9 +47,9 @@ def show(heading: str, body: str, *, begin: bool) -> None:
     if found is None and not begin:
         return
     if found is None:
-        one = {"content": body, "commentType": "text"}
+        comment = {"content": body, "commentType": "text"}
         # Closed: it says what will happen, and asks nobody for an answer.
-        call("POST", "threads", {"comments": [one], "status": "closed"})
+        call("POST", "threads", {"comments": [comment], "status": "closed"})
     else:
         call("PATCH", "threads/{}/comments/{}".format(*found), {"content": body})
 

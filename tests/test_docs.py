@@ -94,7 +94,7 @@ def test_what_is_left_to_ci_is_run_by_it(line: str) -> None:
     if line.startswith("make"):
         assert re.search(rf"^[^#]*\bmake\b.* {line.split()[1]}\b", script, re.MULTILINE)
     else:
-        assert any(one.startswith(line) for one in commands(README))
+        assert any(command.startswith(line) for command in commands(README))
         assert "grep '^uv '" in script
 
 

@@ -68,11 +68,11 @@ def nodes(node: Any) -> Iterator[dict[str, Any]]:
     """Every mapping in a document."""
     if isinstance(node, dict):
         yield node
-        for one in node.values():
-            yield from nodes(one)
+        for value in node.values():
+            yield from nodes(value)
     elif isinstance(node, list):
-        for one in node:
-            yield from nodes(one)
+        for value in node:
+            yield from nodes(value)
 
 
 def command_lines(file: Path) -> list[str]:
@@ -138,7 +138,7 @@ def test_an_action_has_one_commit_everywhere() -> None:
         for line in file.read_text().splitlines()
         if _PINNED.search(line)
     }
-    actions = [match["action"] for one in uses if (match := _PINNED.fullmatch(one))]
+    actions = [match["action"] for use in uses if (match := _PINNED.fullmatch(use))]
     assert len(actions) >= 4
     assert sorted(actions) == sorted(set(actions))
 
@@ -218,7 +218,7 @@ def test_an_up_has_the_time_that_azure_takes() -> None:
         job for stage in read(AZURE)["stages"] for job in stage["jobs"] if "deployment" in job
     ]
     assert len(stages) == 2
-    for minutes in (up["timeout-minutes"], *(int(one["timeoutInMinutes"]) for one in stages)):
+    for minutes in (up["timeout-minutes"], *(int(stage["timeoutInMinutes"]) for stage in stages)):
         assert minutes >= 180
 
 
@@ -553,7 +553,9 @@ def test_the_first_deployment_of_the_guide_is_of_every_stack_without_its_pins() 
 def test_the_guide_names_every_policy_with_its_settings_and_defaults() -> None:
     rows = dict(re.findall(r"^\| `([\w.-]+)` \| (.*?) ?\|$", GITOPS.read_text(), re.MULTILINE))
     for rule in RULES:
-        settings = [f"`{one.key}: {json.dumps(one.schema['default'])}`" for one in rule.settings]
+        settings = [
+            f"`{setting.key}: {json.dumps(setting.schema['default'])}`" for setting in rule.settings
+        ]
         assert rows[rule.name] == ", ".join(settings)
 
 

@@ -74,7 +74,7 @@ class Machine:
 
     def kept(self) -> list[Path]:
         """What lies in the cache, but for locks."""
-        return [one for one in self.cache.glob("*/pulumi-cli/*") if one.suffix != ".lock"]
+        return [path for path in self.cache.glob("*/pulumi-cli/*") if path.suffix != ".lock"]
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_it_builds_once_and_tells_where(machine: Machine) -> None:
     assert "building Pulumi" in first.stderr
     assert second.stderr == ""
     assert machine.builds() == 1
-    assert {one.name for one in Path(first.stdout.strip()).iterdir()} == {
+    assert {path.name for path in Path(first.stdout.strip()).iterdir()} == {
         "pulumi",
         "pulumi-language-python",
         "pulumi-language-python-exec",
@@ -131,7 +131,7 @@ def test_it_builds_once_and_tells_where(machine: Machine) -> None:
 def test_two_at_once_do_not_collide(machine: Machine) -> None:
     machine.install("go", GO)
     processes = [machine.start("version") for _ in range(3)]
-    assert [one.communicate(timeout=60)[0] for one in processes] == ["built version\n"] * 3
+    assert [process.communicate(timeout=60)[0] for process in processes] == ["built version\n"] * 3
     assert len(machine.kept()) == 1
 
 
@@ -139,7 +139,7 @@ def test_two_at_once_do_not_collide_where_there_are_no_locks(machine: Machine) -
     (machine.bin / "flock").unlink(missing_ok=True)
     machine.install("go", GO)
     processes = [machine.start("version") for _ in range(3)]
-    assert [one.communicate(timeout=60)[0] for one in processes] == ["built version\n"] * 3
+    assert [process.communicate(timeout=60)[0] for process in processes] == ["built version\n"] * 3
     assert len(machine.kept()) == 1
 
 
