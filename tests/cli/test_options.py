@@ -96,7 +96,7 @@ def test_an_empty_argument_is_refused(
     """A shell variable that is not set leaves one; the latest job is not what was meant."""
     result = run(*line)
     assert (result.status, result.out, result.err.count("\n")) == (2, "", 1)
-    assert "it is empty; name something; see 'runner" in result.err
+    assert "it is empty; name something; see `runner" in result.err
     assert workspace.invocations == []
 
 
