@@ -44,18 +44,16 @@ def in_declared_environment() -> bool:
 def installed_by(*packages: str, group: str | None = None) -> str:
     """Return the command that installs packages, in backquotes, as it works when typed here.
 
-    In a checkout it installs the locked packages of their `group` in pyproject.toml instead: by
-    make where that would do it, which it does once for each group.
+    In a checkout it installs the locked packages of their `group` in pyproject.toml instead, by
+    make into the environment that make has made.
     """
     locked = _PROJECT / "requirements" / f"{group}.txt"
     if group is None or not locked.is_file():
         return f"`{_installer()} {shlex.join(packages)}`"
     here = Path.cwd() == _PROJECT
-    stamp = Path(".venv", group)
-    of_make = Path(sys.prefix).resolve() == _PROJECT / ".venv" and not (_PROJECT / stamp).exists()
-    if of_make and shutil.which("make"):
+    if Path(sys.prefix).resolve() == _PROJECT / ".venv" and shutil.which("make"):
         folder = "" if here else f" -C {shlex.quote(str(_PROJECT))}"
-        return f"`make{folder} {stamp}`"
+        return f"`make{folder} .venv/{group}`"
     file = locked.relative_to(_PROJECT) if here else locked
     return f"`{_installer()} -r {shlex.quote(str(file))}`"
 
