@@ -266,8 +266,14 @@ def make_stack(
     name: str,
     config: Mapping[str, Any] | None = None,
 ) -> Stack:
-    """Begin a stack in a project folder, with the configuration of its file or with another."""
-    stack = Stack(project, name, pulumi.environment(emulator))
+    """Begin a stack in a project folder, with the configuration of its file or with another.
+
+    Its state lies in that folder, so that stacks of one name don't meet.
+    """
+    state = project / "state"
+    state.mkdir(exist_ok=True)
+    environment = {**pulumi.environment(emulator), "PULUMI_BACKEND_URL": state.as_uri()}
+    stack = Stack(project, name, environment)
     stack.run("stack", "init", name)
     if config is not None:
         stack.write(config)

@@ -1,6 +1,6 @@
 """A deployed stack: what previews of it show, how it follows its declaration, and how it goes.
 
-The tests share one stack, and the last of them destroys it.
+The tests share one stack, which a last one of them destroys.
 """
 
 from __future__ import annotations
@@ -313,6 +313,7 @@ def test_what_watches_scales_and_keeps_is_there(dev: Stack, emulator: Emulator) 
     assert share["properties"]["credentials"] == {"credentialsType": "AccountKey"}
 
 
+@pytest.mark.takes_down
 def test_the_stack_follows_its_declaration_sees_drift_and_goes_in_order(
     deployed: Stack, emulator: Emulator
 ) -> None:
