@@ -17,6 +17,7 @@ import sys
 import threading
 import traceback
 import warnings
+import weakref
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -116,19 +117,28 @@ def _wind_up(plan: Plan) -> None:
     # second one, of a cycle, closes a file before what is below it.
     gc.collect()
     if plan.script is not None:
-        _clear_modules(Path(plan.script).parent)
+        _let_go(Path(plan.script).parent)
     elif plan.model is not None:
-        _clear_modules(Path(plan.model))
+        _let_go(Path(plan.model))
     gc.collect()
 
 
-def _clear_modules(folder: Path) -> None:
-    """Clear the modules that lie in a folder, as an interpreter does at its end: what only they
-    hold is let go."""
+def _let_go(folder: Path) -> None:
+    """Let go of the modules that lie in a folder, and of what only they hold.
+
+    As at an interpreter's end, what is let go with a module still finds the names of that module.
+    Only modules that something else holds are cleared.
+    """
     inside = f"{folder}{os.sep}"
+    held = []
     for name, module in list(sys.modules.items()):
         if str(getattr(module, "__file__", None)).startswith(inside):
+            held.append(weakref.ref(module))
             del sys.modules[name]
+    del module
+    gc.collect()
+    for reference in held:
+        if (module := reference()) is not None:
             vars(module).clear()
 
 
