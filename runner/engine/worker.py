@@ -21,7 +21,8 @@ import weakref
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TextIO
+from types import FunctionType, ModuleType
+from typing import Any, TextIO
 
 from runner.engine import disk, drivers
 from runner.engine.draft_file import DraftFile
@@ -127,19 +128,27 @@ def _let_go(folder: Path) -> None:
     """Let go of the modules that lie in a folder, and of what only they hold.
 
     As at an interpreter's end, what is let go with a module still finds the names of that module.
-    Only modules that something else holds are cleared.
+    Only the names that something else holds, such as a function elsewhere, are cleared.
     """
     inside = f"{folder}{os.sep}"
-    held = []
+    marks = []
     for name, module in list(sys.modules.items()):
         if str(getattr(module, "__file__", None)).startswith(inside):
-            held.append(weakref.ref(module))
             del sys.modules[name]
+            if isinstance(module, ModuleType):
+                marks.append(_mark(vars(module)))
     del module
     gc.collect()
-    for reference in held:
-        if (module := reference()) is not None:
-            vars(module).clear()
+    for mark in marks:
+        if (function := mark()) is not None:
+            function.__globals__.clear()
+
+
+def _mark(names: dict[str, Any]) -> weakref.ref[FunctionType]:
+    """Put a function among a module's names, which lives as long as they do and leads to them."""
+    function = FunctionType(_mark.__code__, names)
+    names[f"{__name__}.mark"] = function
+    return weakref.ref(function)
 
 
 def _receive(connection: Connection) -> Part | None:

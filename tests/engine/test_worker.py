@@ -64,6 +64,8 @@ class Cycle:
         self.text = open(OUT + "cycle", "w")
 def init():
     global text, binary, packed, cycle
+    if os.environ.get("HELD_ELSEWHERE"):
+        os.hold = lambda: text
     text = open(OUT + "text", "w")
     binary = open(OUT + "binary", "wb")
     packed = gzip.open(OUT + "packed", "wt")
@@ -84,8 +86,17 @@ def run(mini_batch):
 """
 
 
-def test_what_a_script_has_open_is_written_out_when_its_job_ends_well(tmp_path: Path) -> None:
-    folder = plan_job(tmp_path, {"a": b""}, script=WRITES, output_action="summary_only")
+@pytest.mark.parametrize("variables", [{}, {"HELD_ELSEWHERE": "yes"}])
+def test_what_a_script_has_open_is_written_out_when_its_job_ends_well(
+    tmp_path: Path, variables: dict[str, str]
+) -> None:
+    folder = plan_job(
+        tmp_path,
+        {"a": b""},
+        script=WRITES,
+        output_action="summary_only",
+        variables=variables,
+    )
     (tmp_path / "code" / "neighbour.py").write_text("def itself(): return neighbour\n")
     outcome = run_job(folder)
     assert outcome.error is None
