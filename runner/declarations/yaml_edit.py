@@ -42,7 +42,7 @@ def set_value(file: Path, text: str, keys: Keys, value: str) -> str:
             return _add(text, top, node, keys[depth:], value)
         parent, node = node, found
     _check_alone(file, text, node, keys)
-    if not isinstance(node, yaml.ScalarNode):
+    if not isinstance(node, yaml.ScalarNode) or node.style in ("|", ">"):
         raise _occupied(file, node, keys, "a value on one line")
     quote = '"' if node.tag == _NULL else node.style or ""
     return _replace(text, node, f"{quote}{value}{quote}")

@@ -17,10 +17,12 @@ import sys
 import threading
 import traceback
 import warnings
+import weakref
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TextIO
+from types import FunctionType, ModuleType
+from typing import Any, TextIO
 
 from runner.engine import disk, drivers
 from runner.engine.draft_file import DraftFile
@@ -116,20 +118,37 @@ def _wind_up(plan: Plan) -> None:
     # second one, of a cycle, closes a file before what is below it.
     gc.collect()
     if plan.script is not None:
-        _clear_modules(Path(plan.script).parent)
+        _let_go(Path(plan.script).parent)
     elif plan.model is not None:
-        _clear_modules(Path(plan.model))
+        _let_go(Path(plan.model))
     gc.collect()
 
 
-def _clear_modules(folder: Path) -> None:
-    """Clear the modules that lie in a folder, as an interpreter does at its end: what only they
-    hold is let go."""
+def _let_go(folder: Path) -> None:
+    """Let go of the modules that lie in a folder, and of what only they hold.
+
+    As at an interpreter's end, what is let go with a module still finds the names of that module.
+    Only the names that something else holds, such as a function elsewhere, are cleared.
+    """
     inside = f"{folder}{os.sep}"
+    marks = []
     for name, module in list(sys.modules.items()):
         if str(getattr(module, "__file__", None)).startswith(inside):
             del sys.modules[name]
-            vars(module).clear()
+            if isinstance(module, ModuleType):
+                marks.append(_mark(vars(module)))
+    del module
+    gc.collect()
+    for mark in marks:
+        if (function := mark()) is not None:
+            function.__globals__.clear()
+
+
+def _mark(names: dict[str, Any]) -> weakref.ref[FunctionType]:
+    """Put a function among a module's names, which lives as long as they do and leads to them."""
+    function = FunctionType(_mark.__code__, names)
+    names[f"{__name__}.mark"] = function
+    return weakref.ref(function)
 
 
 def _receive(connection: Connection) -> Part | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from shutil import copytree
 
 from runner.assets.fetching import fresh_folder
-from runner.errors import NotFound, RunnerError
+from runner.errors import EnvironmentRefused, NotFound, RunnerError
 from runner.jobs.addresses import JobOutput
 from runner.jobs.folder import job_folder
 from runner.jobs.logged_models import only_model
@@ -41,8 +41,16 @@ def fetch_once(home: Path, name: str, fetch: Callable[[Path, Path], None]) -> No
 
 
 def fetched_summary(home: Path, name: str) -> Summary:
-    """Return the summary of a job whose results were fetched. Raises NotFound for any other."""
-    found = read_summary(job_folder(home, name))
+    """Return the summary of a job whose results were fetched. Raises NotFound for any other.
+
+    Raises EnvironmentRefused where the summary is damaged.
+    """
+    folder = job_folder(home, name)
+    found = read_summary(folder)
+    if found is None and is_fetched(home, name):
+        raise EnvironmentRefused(
+            f"{folder / SUMMARY} can't be read: remove {folder}, and the results are fetched again"
+        )
     if found is None:
         raise NotFound(f"the results of job {name!r} were not fetched yet")
     return replace(found, notices=tuple(found.notices))

@@ -72,6 +72,9 @@ def test_results_are_collected_once(
     profile = workspace.profile(completed)
     assert (profile.answers, profile.rows, list(profile.outputs)) == (LINES, 0, ["prediction"])
     assert len(scored.emulator.requests) == 0
+    (folder / "summary.json").write_text("{")
+    with pytest.raises(EnvironmentRefused, match=r"can't be read: remove .* fetched again"):
+        workspace.collect(completed)
 
 
 def test_a_file_without_rows_in_the_output_is_told(scored: Scored, tmp_path: Path) -> None:

@@ -183,6 +183,11 @@ def test_a_link_is_followed(file: Path, tmp_path: Path) -> None:
             "config: {scoring:endpoints: {diabetes-batch: {deployments: {mlflow: {model: [x]}}}}}",
             "found a list",
         ),
+        (
+            "config:\n  scoring:endpoints:\n    diabetes-batch:\n      deployments:\n"
+            "        mlflow:\n          model: >-\n            azureml:diabetes-mlflow:3\n",
+            "yaml:6: .*allowed for a pin: a value on one line",
+        ),
         ("a: &x {scoring:endpoints: {b: {}}}\nconfig: {<<: *x}", "can't be pinned by itself"),
         (
             "config: {scoring:endpoints: {diabetes-batch: {deployments: {mlflow: {model}}}}}",

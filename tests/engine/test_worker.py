@@ -64,6 +64,8 @@ class Cycle:
         self.text = open(OUT + "cycle", "w")
 def init():
     global text, binary, packed, cycle
+    if os.environ.get("HELD_ELSEWHERE"):
+        os.hold = lambda: text
     text = open(OUT + "text", "w")
     binary = open(OUT + "binary", "wb")
     packed = gzip.open(OUT + "packed", "wt")
@@ -84,8 +86,17 @@ def run(mini_batch):
 """
 
 
-def test_what_a_script_has_open_is_written_out_when_its_job_ends_well(tmp_path: Path) -> None:
-    folder = plan_job(tmp_path, {"a": b""}, script=WRITES, output_action="summary_only")
+@pytest.mark.parametrize("variables", [{}, {"HELD_ELSEWHERE": "yes"}])
+def test_what_a_script_has_open_is_written_out_when_its_job_ends_well(
+    tmp_path: Path, variables: dict[str, str]
+) -> None:
+    folder = plan_job(
+        tmp_path,
+        {"a": b""},
+        script=WRITES,
+        output_action="summary_only",
+        variables=variables,
+    )
     (tmp_path / "code" / "neighbour.py").write_text("def itself(): return neighbour\n")
     outcome = run_job(folder)
     assert outcome.error is None
@@ -94,6 +105,32 @@ def test_what_a_script_has_open_is_written_out_when_its_job_ends_well(tmp_path: 
     assert gzip.decompress(written.pop("packed")) == b"x"
     names = ("text", "binary", "cycle", "neighbour", "handler", "thread")
     assert written == dict.fromkeys(names, b"x")
+
+
+LETS_GO = """
+import json, os
+collector = None
+OUT = os.environ["AZUREML_BI_OUTPUT_PATH"] + "/"
+class Collector:
+    def __init__(self):
+        self.itself = self
+        self.rows = []
+    def __del__(self):
+        with open(OUT + "rows", "w") as file:
+            json.dump(self.rows, file)
+def init():
+    global collector
+    collector = Collector()
+def run(mini_batch):
+    collector.rows.append(1)
+    return mini_batch
+"""
+
+
+def test_what_is_let_go_with_a_script_still_finds_the_names_of_its_module(tmp_path: Path) -> None:
+    folder = plan_job(tmp_path, {"a": b""}, script=LETS_GO, output_action="summary_only")
+    assert run_job(folder).error is None
+    assert (folder / "output" / "rows").read_text() == "[1]"
 
 
 def test_what_the_parent_has_open_and_registered_is_left_to_the_parent(tmp_path: Path) -> None:

@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from runner.errors import EnvironmentRefused, NotFound
+from runner.installing import installed_by
 from runner.stacks.pulumi_cli import read_stack_output
 from tests.projects import ROOT
 
@@ -115,6 +118,15 @@ def test_a_state_that_is_gone_is_told_in_pulumis_words(
     with pytest.raises(EnvironmentRefused, match=r"can't read stack dev: .*nowhere") as refused:
         read_stack_output(state, "dev")
     assert "\n" not in str(refused.value)
+
+
+def test_without_the_package_the_command_that_installs_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pulumi.automation", None)
+    command = installed_by("pulumi", group="azure")
+    with pytest.raises(EnvironmentRefused, match=re.escape(f"{command}, or give its output")):
+        read_stack_output(tmp_path, "dev")
 
 
 def test_without_the_cli_the_way_out_is_named(
