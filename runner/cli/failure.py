@@ -9,6 +9,8 @@ import click
 from runner.errors import Interrupted, RunnerError
 
 INTERRUPTED = Interrupted.exit_status
+# The beginnings of click's own messages of wrong usage, which has a capital letter there.
+_BY_CLICK = ("Missing ", "No such ", "Invalid ", "Got ", "Option ")
 _HEAD, _TAIL = 700, 300  # characters kept of a longer line; the way out stands at its end
 
 
@@ -53,6 +55,8 @@ def _lines_and_status(error: Exception) -> tuple[list[str], int]:
         return ["interrupted"], INTERRUPTED
     if isinstance(error, click.UsageError):
         text = " ".join(error.format_message().split())
+        if text.startswith(_BY_CLICK):
+            text = text[0].lower() + text[1:]
         command = error.ctx.command_path if error.ctx else "runner"
         return [f"{text.removesuffix('.')}; see `{command} --help`"], error.exit_code
     if isinstance(error, click.ClickException):
