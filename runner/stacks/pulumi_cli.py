@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from runner.errors import EnvironmentRefused, NotFound
+from runner.installing import installed_by
 
 OUTPUT = "runner"
 _ELSEWHERE = "or give its output as a file with --stack-output"
@@ -69,8 +70,8 @@ def read_stack_output(folder: Path, stack: str) -> object:
         from pulumi.automation import CommandError, PulumiCommand
     except ModuleNotFoundError as error:
         raise EnvironmentRefused(
-            f"reading stack {stack} needs the Python package {error.name}: install the dependency"
-            f" group `azure`, {_ELSEWHERE}"
+            f"reading stack {stack} needs the Python package {error.name}:"
+            f" {installed_by('pulumi', group='azure')}, {_ELSEWHERE}"
         ) from None
     found = find_cli(folder)
     # The Automation API takes an installation by its root, or else what is on PATH.

@@ -104,7 +104,7 @@ def test_a_list_has_the_jobs_of_one_type(run: RunCommand, workspace: MemoryWorks
         assert [job["name"] for job in listed] == [name]
     assert (
         run("jobs", "list", "--type", "sweep").err
-        == "no sweep jobs yet; `runner train` starts one\n"
+        == "no sweep jobs yet; `runner train MODEL` starts one\n"
     )
 
 
