@@ -43,7 +43,7 @@ class Program:
 
     @property
     def environment(self) -> dict[str, str]:
-        """All environment variables that the program is started with."""
+        """Return all environment variables that the program is started with."""
         own = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
         return {**own, **self.variables}
 

@@ -68,7 +68,7 @@ def draw_penguins(random: np.random.RandomState, rows: int) -> tuple[list[int], 
 
 
 def _texts(measures: Vector) -> list[str]:
-    """The measures of a penguin as they are written: tenths of a millimetre, and 25 g."""
+    """Return the measures of a penguin as they are written: tenths of a millimetre, and 25 g."""
     length, depth, flipper, mass = measures.tolist()
     return [f"{length:.1f}", f"{depth:.1f}", f"{flipper:.0f}", f"{round(mass / 25) * 25}"]
 

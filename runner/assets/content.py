@@ -45,7 +45,7 @@ class Content:
 
     @cached_property  # asked for with every file that is read
     def size(self) -> int:
-        """The bytes of all files together."""
+        """Return the bytes of all files together."""
         return sum(file.size for file in self.files)
 
 

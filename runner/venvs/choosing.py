@@ -128,7 +128,7 @@ class Recipe:
 
     @property
     def name(self) -> str:
-        """The name of the environment in the cache."""
+        """Return the name of the environment in the cache."""
         return key_of(self.declared, self.added, self.manager)
 
 
