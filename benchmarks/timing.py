@@ -31,7 +31,7 @@ class ProgramFailed(Exception):
 
 @dataclass(frozen=True)
 class Program:
-    """A command line to measure, with the environment variables that it gets besides."""
+    """A command line to measure, with additional environment variables for it."""
 
     name: str
     command: Sequence[str]
@@ -60,7 +60,7 @@ class Run:
 def run_once(program: Program, scratch: Path, cwd: Path = ROOT) -> Run:
     """Run a program with a new folder below `scratch` for its output.
 
-    Raises ProgramFailed with the end of what the program wrote to its standard error.
+    Raises ProgramFailed with the end of what the program wrote to stderr.
     """
     output = Path(tempfile.mkdtemp(prefix="run-", dir=scratch))
     started = time.perf_counter()

@@ -27,7 +27,7 @@ LABEL = "Species"
 
 @dataclass(frozen=True)
 class Species:
-    """How a species measures (means and deviations, as MEASURES), and how many live where."""
+    """A species: its measures (means and deviations, as MEASURES), and how many live where."""
 
     means: tuple[float, float, float, float]
     deviations: tuple[float, float, float, float]

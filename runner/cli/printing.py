@@ -143,7 +143,7 @@ def print_table(
 def print_details(details: Mapping[str, object]) -> None:
     """Print a `name  value` a line; a value of several lines goes on under itself.
 
-    What has no value is left out.
+    A name without a value is left out.
     """
     shown = {name: value for name, value in details.items() if value not in (None, "", [])}
     longest = max(width(name) for name in shown)

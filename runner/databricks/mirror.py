@@ -155,7 +155,7 @@ def refused(path: Path, error: OSError) -> JobFailed:
 def main(folder: str, place: str) -> int:
     """Copy until the input ends, which it does when the job's process ends, however that is.
 
-    What is left is copied then. Prints why where the volume takes it no longer.
+    The files that are left are copied then. Prints why where the volume takes it no longer.
     """
     import select
 
