@@ -53,6 +53,10 @@ def _lines_and_status(error: Exception) -> tuple[list[str], int]:
         return [str(problem) for problem in problems or [error]], error.exit_status
     if isinstance(error, click.Abort):
         return ["interrupted"], INTERRUPTED
+    if isinstance(error, click.NoSuchOption) and error.possibilities and error.ctx:
+        # Of an option's names only those that its help has: not the former ones.
+        current = {name for option in error.ctx.command.params for name in option.opts}
+        error.possibilities = sorted(current.intersection(error.possibilities))
     if isinstance(error, click.UsageError):
         text = " ".join(error.format_message().split())
         if text.startswith(_BY_CLICK):

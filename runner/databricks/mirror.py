@@ -147,7 +147,7 @@ def mirrored(folder: Path, place: Path) -> Iterator[None]:
 def refused(path: Path, error: OSError) -> JobFailed:
     """Return the error for a volume that takes no files."""
     return JobFailed(
-        f"{path} can't be written ({error.strerror or error}): grant who runs the job WRITE VOLUME"
+        f"{path} can't be written ({error.strerror or error}): grant the job's user WRITE VOLUME"
         " and resume it"
     )
 

@@ -129,5 +129,11 @@ def test_wrong_usage_is_one_line_that_names_the_help(run: Run, line: str, error:
     assert result.err.count("\n") == 1
 
 
+def test_a_former_name_of_an_option_is_not_suggested(run: Run) -> None:
+    error = run("models", "list", "--output-path", "folder").err
+    assert "--outputs" not in error
+    assert "'--stack-output'" in run("models", "list", "--stack-outpt", "file").err
+
+
 def test_an_option_without_its_value_names_the_help_of_its_command(run: Run) -> None:
     assert "see `runner train --help`" in run("train", "diabetes", "--set").err
