@@ -56,7 +56,8 @@ def _lines_and_status(error: Exception) -> tuple[list[str], int]:
     if isinstance(error, click.NoSuchOption) and error.possibilities and error.ctx:
         # Of an option's names only those that its help has: not the former ones.
         current = {name for option in error.ctx.command.params for name in option.opts}
-        error.possibilities = sorted(current.intersection(error.possibilities))
+        suggested = sorted(current.intersection(error.possibilities))
+        error = click.NoSuchOption(error.option_name, possibilities=suggested, ctx=error.ctx)
     if isinstance(error, click.UsageError):
         text = " ".join(error.format_message().split())
         if text.startswith(_BY_CLICK):
