@@ -46,10 +46,10 @@ lock: $(UV) ## Write requirements/*.txt anew from pyproject.toml
 clean: ## Remove the environment, the local workspace and caches
 	@rm -rf .venv .uv .runner dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-# One environment, to which each command adds the packages it needs and no others. What is installed is
-# asked each time, as somebody may have removed some of it; the runner itself is installed once.
+# One environment, to which each command adds the packages it needs and no others. They are looked at each
+# time, as somebody may have removed some, or a part of one; the runner itself is installed once.
 .venv/%: requirements/%.txt FORCE | .venv/bin/python
-	@$(UV) pip install --quiet --python .venv --requirement $<
+	@$(UV) pip install --quiet --python .venv --requirement $< $$(.venv/bin/python scripts/damaged-packages)
 	@test .venv/bin/runner -nt pyproject.toml || \
 	{ $(UV) pip install --quiet --python .venv --no-deps --editable . && touch .venv/bin/runner; }
 

@@ -333,7 +333,7 @@ def check_answers(ours: str, theirs: str) -> None:
 def measure_fresh(bench: Bench) -> list[Finding]:
     """Run `make score` in an empty clone with an empty package cache.
 
-    What is measured is what is committed.
+    The clone has what is committed, and nothing else is measured.
     """
     with bench.scratch() as scratch:
         clone, cache = scratch / "clone", scratch / "uv-cache"

@@ -87,7 +87,7 @@ def _cloud(bench: Bench) -> Iterator[tuple[Path, Emulator]]:
 def measure_start_up(bench: Bench) -> list[Finding]:
     """Time `runner jobs show`, against a script that asks azure-ai-ml for the job.
 
-    What counts is what each imports, signs in to and asks for.
+    The difference lies in what each imports, signs in to and asks for.
     """
     with _cloud(bench) as (scratch, emulator):
         stage = Stage(emulator, make_workspace(emulator))

@@ -25,12 +25,12 @@ class Finding:
 
     @property
     def value(self) -> float:
-        """The median of the samples."""
+        """Return the median of the samples."""
         return median(self.samples)
 
     @property
     def passed(self) -> bool | None:
-        """Whether the target is met; None where there is none."""
+        """Return whether the target is met; None where there is none."""
         if self.at_most is not None:
             return self.value <= self.at_most
         return None if self.at_least is None else self.value >= self.at_least

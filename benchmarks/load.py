@@ -27,7 +27,7 @@ class Address:
 
     @property
     def request(self) -> bytes:
-        """The bytes of one request."""
+        """Return the bytes of one request."""
         lines = [
             f"POST {self.path} HTTP/1.1",
             f"Host: 127.0.0.1:{self.port}",

@@ -31,7 +31,7 @@ class ProgramFailed(Exception):
 
 @dataclass(frozen=True)
 class Program:
-    """A command line to measure, with the environment variables that it gets besides."""
+    """A command line to measure, with additional environment variables for it."""
 
     name: str
     command: Sequence[str]
@@ -43,7 +43,7 @@ class Program:
 
     @property
     def environment(self) -> dict[str, str]:
-        """All environment variables that the program is started with."""
+        """Return all environment variables that the program is started with."""
         own = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
         return {**own, **self.variables}
 
@@ -60,7 +60,7 @@ class Run:
 def run_once(program: Program, scratch: Path, cwd: Path = ROOT) -> Run:
     """Run a program with a new folder below `scratch` for its output.
 
-    Raises ProgramFailed with the end of what the program wrote to its standard error.
+    Raises ProgramFailed with the end of what the program wrote to stderr.
     """
     output = Path(tempfile.mkdtemp(prefix="run-", dir=scratch))
     started = time.perf_counter()

@@ -35,8 +35,8 @@ def written_environment(deployment: Deployment, catalog: Catalog) -> Environment
 def installing(catalog: Catalog) -> list[str]:
     """Return the pinned deployments, as endpoint/deployment, whose image has packages to install.
 
-    Those of an MLflow model without an environment, and those written with more than an image. What
-    a reference leads to is not known here.
+    Those of an MLflow model without an environment, and those written with more than an image. The
+    environment that a reference leads to is not known here.
     """
     pinned = all_pinned(catalog)
     return [

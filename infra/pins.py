@@ -174,8 +174,9 @@ def _model_options(catalog: Catalog, name: str | None) -> str:
 def unroutable(catalog: Catalog, stack: Path) -> list[Problem]:
     """Find defaults and traffic that lead to a deployment which is not there.
 
-    What only a declaration under `models/` says may wait as long as nothing of its endpoint is
-    pinned; what the stack file says, or the rest of the endpoint goes by, may not.
+    A default or traffic that only a declaration under `models/` names may wait until something of
+    its endpoint is pinned; one that the stack file names, or that the rest of the endpoint depends
+    on, may not.
     """
     endpoints: list[BatchEndpoint | OnlineEndpoint] = [
         *catalog.batch_endpoints.values(),

@@ -33,7 +33,7 @@ PACKAGES: Final = frozenset(
 )
 # They share one namespace, and some bring others along: azureml-defaults is azureml.core as well.
 NAMESPACE: Final = "azureml"
-# What answers requests with a scoring script in an online deployment.
+# The server that answers requests with a scoring script in an online deployment.
 SERVER: Final = "azureml-inference-server-http"
 SERVER_MODULE: Final = "azureml_inference_server_http"
 BRINGS_SERVER: Final = frozenset({SERVER, "azureml-defaults"})

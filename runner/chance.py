@@ -188,7 +188,7 @@ def _log_choose(whole: int, part: int) -> float:
 def _quadratic_form(matrix: list[list[float]], vector: list[float]) -> tuple[float, int]:
     """Return `vector` times the inverse of a symmetric `matrix` times `vector`, and its rank.
 
-    What is not of full rank is inverted on what it spans, where the vector has to lie.
+    A matrix without full rank is inverted on the space that it spans, where the vector has to lie.
     """
     rows = [[*row, value] for row, value in zip(matrix, vector, strict=True)]
     largest = max((abs(row[place]) for place, row in enumerate(rows)), default=0.0)

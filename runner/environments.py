@@ -214,7 +214,7 @@ def _from_variable() -> Path | None:
 def _read_output(file: Path) -> tuple[str | None, str]:
     """Return the stack and the platform of a file of outputs, as far as it says them.
 
-    What is wrong with a file that can't be read is told when its environment is opened.
+    Problems of a file that can't be read are reported when its environment is opened.
     """
     from runner.stacks.output import Malformed, read_output_file
 

@@ -56,7 +56,7 @@ def _write(project: Project, place: Path, texts: Mapping[str, str]) -> tuple[Pat
         place.mkdir(parents=True, exist_ok=True)
         for file, text in zip(files, texts.values(), strict=True):
             write_atomically(file, text)
-        # What was wrong before is not about these files.
+        # Problems from before are not about these files.
         problems = [each for each in survey_catalog(project.models)[1] if each not in before]
         if problems:
             raise DeclarationError(problems)

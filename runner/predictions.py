@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 COLUMNS = ("row", "prediction", "file")
-# What `pandas.read_csv` takes beside the path, a line of code each.
+# The arguments that `pandas.read_csv` takes beside the path, a line of code each.
 READING = (f"index_col={COLUMNS.index('row')},", f"names={list(COLUMNS)!r},")
 
 

@@ -13,7 +13,7 @@ from runner.installing import DECLARED
 # Each library reads its own, once, when it is imported.
 _THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _PACKAGES = Path(__file__).resolve().parents[1]  # where this package is found
-# What leads a Python to the packages of another one.
+# The variables that lead a Python to the packages of another one.
 _LEADING = frozenset(
     {
         *("PYTHONHOME", "PYTHONPATH", "PYTHONPLATLIBDIR", "PYTHONSTARTUP", "PYTHONUSERBASE"),
@@ -40,7 +40,7 @@ spec.loader.exec_module(sys.modules["runner"])
 def python_command(module: str, *arguments: str) -> list[str]:
     """Return the command that calls `main` of a module of this package with these arguments.
 
-    What `main` returns is the process's exit status.
+    The process's exit status is the number that `main` returns.
     """
     # Not `-m`, which looks for modules in the current folder before anywhere else. Spark, from 4.2
     # on, takes a program without a file for a test of its own documentation, and ends it.

@@ -62,7 +62,7 @@ class AzureCli:
 
     @property
     def asked(self) -> list[dict[str, str | None]]:
-        """The options of each call, in order."""
+        """Return the options of each call, in order."""
         return [json.loads(line) for line in (self.folder / "log").read_text().splitlines()]
 
 

@@ -36,7 +36,7 @@ def share(folder: Path) -> None:
 
 @cache
 def server_python() -> str:
-    """The executable of a Python that has the server, made by the first who asks."""
+    """Return the executable of a Python that has the server, made by the first who asks."""
     home = _home()
     declared = DeclaredEnvironment("the tests", requirements=REQUIREMENTS)
     with patch.dict(os.environ, _ENVIRONMENT, clear=True):

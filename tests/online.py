@@ -88,7 +88,7 @@ class Server:
 
     @property
     def log(self) -> str:
-        """What it wrote to stderr so far."""
+        """Return the text that it wrote to stderr so far."""
         self._log.seek(0)
         return self._log.read()
 

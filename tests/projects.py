@@ -104,7 +104,7 @@ class ScratchProject:
         )
 
     def json(self, *words: str) -> Any:
-        """What a command prints with `-o json`; the test fails when the command does."""
+        """Return what a command prints with `-o json`; the test fails when the command does."""
         done = self.run(*words, "-o", "json")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

@@ -43,7 +43,7 @@ RUNNER_LINES = sorted(
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> ScratchProject:
-    """A copy of this project's sample in which a job has been run."""
+    """Return a copy of this project's sample in which a job has been run."""
     project = make_sample(tmp_path_factory.mktemp("sample"))
     assert project.run("score").returncode == 0
     return project
@@ -51,7 +51,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> ScratchProject:
 
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory: pytest.TempPathFactory) -> ScratchProject:
-    """The sample with the README's own model beside it."""
+    """Return the sample with the README's own model beside it."""
     project = make_sample(tmp_path_factory.mktemp("extended"))
     for name, text in _FILE.findall(README.read_text()):
         project.write(name, text)

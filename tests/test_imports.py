@@ -83,7 +83,7 @@ def test_no_imports_go_round() -> None:
 
 
 def _all_but(adapter: str) -> tuple[str, ...]:
-    """What an adapter may not import: the others, and what is above it."""
+    """Return what an adapter may not import: the others, and the layers above it."""
     others = tuple(other for other in ADAPTERS if other != adapter)
     return (*others, "runner.cli", "infra", "runner.environments")
 

@@ -47,7 +47,7 @@ _WORD = re.compile(r"\$\(\w+\)|\$\{\{[^}]*\}\}")  # a variable, by the name of a
 
 
 def read(file: Path) -> dict[str, Any]:
-    """A pipeline. YAML 1.1 takes the key `on` for true."""
+    """Return a pipeline. YAML 1.1 takes the key `on` for true."""
     found: dict[Any, Any] = yaml.safe_load(file.read_text())
     return {"on" if key is True else key: value for key, value in found.items()}
 
@@ -65,7 +65,7 @@ EVERY_WORKFLOW = pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: fil
 
 
 def nodes(node: Any) -> Iterator[dict[str, Any]]:
-    """Every mapping in a document."""
+    """Yield every mapping in a document."""
     if isinstance(node, dict):
         yield node
         for value in node.values():
@@ -76,7 +76,7 @@ def nodes(node: Any) -> Iterator[dict[str, Any]]:
 
 
 def command_lines(file: Path) -> list[str]:
-    """Every line that a pipeline gives to a shell, continued lines as one."""
+    """Return every line that a pipeline gives to a shell, continued lines as one."""
     return command_lines_of(read(file))
 
 
@@ -482,7 +482,7 @@ def shell_blocks(document: Path) -> list[str]:
 
 
 def own_lines(document: Path) -> list[str]:
-    """The lines of this project's own commands in a document."""
+    """Return the lines of this project's own commands in a document."""
     lines = "".join(shell_blocks(document)).replace("\\\n", " ").splitlines()
     return [line for line in lines if line.startswith(("make ", "runner ", "pulumi up "))]
 

@@ -22,7 +22,7 @@ from tests.projects import ECHO, ScratchProject, add_diabetes, make_project
 
 
 def expected(project: ScratchProject) -> str:
-    """What one plain pass over the input gives."""
+    """Return the predictions of one plain pass over the input."""
     return "".join(
         f"hello,{path.name},{line}\n"
         for path in sorted(project.input.iterdir())

@@ -82,7 +82,7 @@ def enter(request: pytest.FixtureRequest, cloud: Emulator) -> None:
 def workspace(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Workspace:
-    """A workspace that the tests share: each gives what it registers names of its own."""
+    """Return a workspace that the tests share: each gives what it registers names of its own."""
     root = tmp_path_factory.mktemp(request.param) / "project"
     add_diabetes(ScratchProject(root))
     return WORKSPACES[request.param](request, root)
@@ -96,7 +96,7 @@ _numbers = count()
 
 @pytest.fixture
 def patients() -> str:
-    """The name of a data asset that no other test registers."""
+    """Return the name of a data asset that no other test registers."""
     return f"patients-{next(_numbers)}"
 
 

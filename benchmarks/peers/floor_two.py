@@ -2,7 +2,7 @@
 
     python -m benchmarks.peers.floor_two MODEL.pkl FOLDER OUTPUT-1.csv OUTPUT-2.csv
 
-Forked after the imports and the model are paid for. What joins the two outputs is left out.
+They are forked after the imports and the load of the model. The two outputs are not joined.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ Vector = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Column:
-    """How one measurement is written: its range, and how many decimals it has."""
+    """A measurement's form: its range, and the number of its decimals."""
 
     name: str
     low: float

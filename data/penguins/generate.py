@@ -27,7 +27,7 @@ LABEL = "Species"
 
 @dataclass(frozen=True)
 class Species:
-    """How a species measures (means and deviations, as MEASURES), and how many live where."""
+    """A species: its measures (means and deviations, as MEASURES), and how many live where."""
 
     means: tuple[float, float, float, float]
     deviations: tuple[float, float, float, float]
@@ -68,7 +68,7 @@ def draw_penguins(random: np.random.RandomState, rows: int) -> tuple[list[int], 
 
 
 def _texts(measures: Vector) -> list[str]:
-    """The measures of a penguin as they are written: tenths of a millimetre, and 25 g."""
+    """Return the measures of a penguin as they are written: tenths of a millimetre, and 25 g."""
     length, depth, flipper, mass = measures.tolist()
     return [f"{length:.1f}", f"{depth:.1f}", f"{flipper:.0f}", f"{round(mass / 25) * 25}"]
 

@@ -16,7 +16,7 @@ from infra.settings import Settings
 PRIORITIES = {"dedicated": ml.VmPriority.DEDICATED, "low_priority": ml.VmPriority.LOW_PRIORITY}
 # Azure changes nothing of a cluster but its scale, its identity and its tags.
 FIXED = ("vmSize", "vmPriority", "enableNodePublicIp")
-# The same for every cluster of a stack, and another one's where it was there before the stack.
+# All clusters of a stack get the same values; one that is older than the stack keeps its own.
 AS_MADE = (
     "properties.disableLocalAuth",
     "properties.properties.osType",
@@ -29,7 +29,7 @@ class ClusterResource:
     """A cluster as it was declared."""
 
     id: pulumi.Output[str]
-    deletion: ClusterDeletion  # what names the cluster depends on it
+    deletion: ClusterDeletion  # resources that name the cluster depend on it
 
 
 def declare_cluster(

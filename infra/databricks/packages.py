@@ -18,7 +18,8 @@ _IMPORTS_AZURE = re.compile(rf"^\s*(?:import|from)\s+{azure_executor.NAMESPACE}\
 def pypi_packages(environment: Environment, code: Path | None) -> list[str]:
     """List the requirements that pip installs, in order.
 
-    What only Azure's own executor needs is left out, unless a module below `code` imports it.
+    Packages that only Azure's own executor needs are left out, unless a module below `code` imports
+    one.
     """
     left_out = frozenset() if code and _imports_azure(code) else azure_executor.PACKAGES
     return [

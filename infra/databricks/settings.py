@@ -125,8 +125,10 @@ def settings_from(config: StackConfig) -> Settings:
 
 
 def _without_batch_code(catalog: Catalog) -> Catalog:
-    """The declarations as they are deployed: the runner sends the code of a batch deployment with
-    each request, so a stack pins none of it."""
+    """Return the declarations as they are deployed.
+
+    The runner sends the code of a batch deployment with each request, so a stack pins none of it.
+    """
     return replace(
         catalog,
         batch_deployments={

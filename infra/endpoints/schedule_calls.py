@@ -33,7 +33,7 @@ class Scheduled:
 
     @property
     def name(self) -> str:
-        """Its name in the workspace; no endpoint has an underscore in its own."""
+        """Return its name in the workspace; no endpoint has an underscore in its own."""
         return f"{self.endpoint}_{self.schedule.name}"
 
 

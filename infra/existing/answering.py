@@ -36,7 +36,7 @@ class Live:
 
     @property
     def logical(self) -> str:
-        """Its name without the digits, which is the declared one or the beginning of it."""
+        """Return its name without the digits, which is the declared one or the beginning of it."""
         return self.name.rpartition("-")[0]
 
 

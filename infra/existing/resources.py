@@ -41,9 +41,9 @@ TYPES: Mapping[str, tuple[str, str]] = {  # of each key: the type, and an API ve
     "workspace": ("Microsoft.MachineLearningServices/workspaces", "2024-10-01"),
     "resource_group": ("", "2021-04-01"),
 }
-# A workspace has these already, so they are its own and nobody else's to choose.
+# A workspace that exists has these already, so the stack file can't choose them.
 _WITH_WORKSPACE = ("resource_group", "storage", "registry", "application_insights")
-# Nor has the stack anything to add to how it builds images, and how it is reached.
+# It also has its own way to build images, and its own private endpoints: the stack adds none.
 _HAS_BEFORE: Mapping[str, str] = {
     IMAGE_BUILDER: "way to build images",
     PRIVATE_ENDPOINTS: "ways in, as its services have",
@@ -124,7 +124,7 @@ def endpoint_name_problems(
 
 
 def log_other_subscriptions(existing: Existing, subscription_id: str) -> None:
-    """Tell of what is in another subscription, where the one who deploys needs rights too."""
+    """Log the resources of other subscriptions, where whoever deploys needs rights, too."""
     away = [key for key, id_ in existing.ids.items() if subscription_of(id_) != subscription_id]
     if away:
         pulumi.log.info(

@@ -76,8 +76,8 @@ class Pin:
 def check_workspace(settings: Settings, config: StackConfig) -> frozenset[str]:
     """Hold pins and isolation against the workspace, as far as it can be read.
 
-    Return the ids of the deployments that Azure scales, in lower case. What can't be read is not
-    checked, and a warning says so. Raises DeclarationError.
+    Return the ids of the deployments that Azure scales, in lower case. Settings that can't be read
+    are not checked, and a warning says so. Raises DeclarationError.
     """
     try:
         manager = connect_lazily(get_config)()

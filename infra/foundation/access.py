@@ -43,7 +43,7 @@ WORKSPACE = (
 # The managed network reaches the services and the workspace itself, which is yet to be made, by
 # private endpoints, and somebody has to approve those.
 MANAGED_WORKSPACE = (("group", CONNECTION_APPROVER),)
-# What the workspace's identity may do with the workspace, which Azure doesn't assign by itself.
+# The role of the workspace's identity on the workspace, which Azure doesn't assign by itself.
 # Clusters and deployments are made with it, so they wait for this.
 OWN_WORKSPACE = (("workspace", CONTRIBUTOR),)
 # Jobs pull their image, read inputs and models, and write outputs.

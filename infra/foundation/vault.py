@@ -11,9 +11,9 @@ from infra.settings import Settings
 def declare_vault(
     settings: Settings, group: resources.ResourceGroup, tenant_id: pulumi.Input[str]
 ) -> keyvault.Vault:
-    """Declare the vault: roles instead of access policies, and in production no way to purge it.
+    """Declare the vault, or look up the one that is there already.
 
-    Or look up the one that is there already.
+    It has roles instead of access policies, and in production nobody can purge it.
     """
     if settings.existing.vault:
         return keyvault.Vault.get("vault", settings.existing.vault, opts=within())
@@ -28,7 +28,7 @@ def declare_vault(
             sku=keyvault.SkuArgs(family=keyvault.SkuFamily.A, name=keyvault.SkuName.STANDARD),
             enable_rbac_authorization=True,
             enable_soft_delete=True,
-            # Azure takes no False, and never gives up what it was once told.
+            # Azure refuses False, and protection that is on can never be turned off.
             enable_purge_protection=True if settings.production else None,
             soft_delete_retention_in_days=90 if settings.production else 7,
             public_network_access="Disabled" if private else "Enabled",
@@ -40,6 +40,6 @@ def declare_vault(
             ),
         ),
         tags=settings.tags,
-        # Azure never changes it: a stack that becomes a production keeps what it began with.
+        # Azure never changes it: a stack that is made a production later keeps its first value.
         opts=holds_data(settings, ignore_changes=["properties.softDeleteRetentionInDays"]),
     )

@@ -54,7 +54,7 @@ def _keys(resource: Resource) -> Iterator[str]:
     if resource.kind == _DATASTORE and isinstance(credentials, str) and credentials != "None":
         yield (
             f"{resource.name} reads with {credentials}; take it out of scoring:datastoreKeys in"
-            f" {resource.stack_file}, and give who reads a role"
+            f" {resource.stack_file}, and give its readers a role"
         )
     mode = resource.read("properties.authMode") if resource.kind == _ENDPOINT else None
     if isinstance(mode, str) and mode.lower() == "key":

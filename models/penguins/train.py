@@ -51,7 +51,7 @@ def read_penguins(spark: SparkSession, data: str) -> DataFrame:
 
 
 def pipeline(max_iter: int, reg_param: float) -> Pipeline:
-    """The steps from a penguin's columns to its species."""
+    """Return the steps from a penguin's columns to its species."""
     island = StringIndexer(inputCol=ISLAND, outputCol="IslandIndex")
     numeric = VectorAssembler(inputCols=MEASURES, outputCol="NumericFeatures")
     scaled = MinMaxScaler(inputCol="NumericFeatures", outputCol="ScaledFeatures")
@@ -63,7 +63,7 @@ def pipeline(max_iter: int, reg_param: float) -> Pipeline:
 
 
 def evaluate(model: PipelineModel, held_out: DataFrame) -> dict[str, float]:
-    """The figures of a model on rows that it has not seen."""
+    """Return the figures of a model on rows that it has not seen."""
     predicted = model.transform(held_out).cache()
     evaluator = MulticlassClassificationEvaluator(labelCol=LABEL, predictionCol="prediction")
     return {name: evaluator.setMetricName(name).evaluate(predicted) for name in FIGURES}

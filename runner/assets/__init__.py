@@ -1,1 +1,1 @@
-"""What every workspace shares about assets: their kinds, rules, content and registration."""
+"""The parts of assets that all workspaces share: their kinds, rules, content and registration."""

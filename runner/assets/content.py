@@ -1,9 +1,9 @@
 """The content of an asset, wherever it lies: files that can be read, and the hash of all of them.
 
-The hash is the SHA-256, in hexadecimal digits, of a manifest: the list of names and of the
-SHA-256 of each file's bytes. A single file's name belongs to its hash, a folder's does not;
-neither do permissions, times and empty folders. What a folder's ignore file excludes is not part
-of it (`runner.assets.ignore_files`).
+The hash is the SHA-256, in hexadecimal digits, of a manifest: the list of names and of the SHA-256
+of each file's bytes. A single file's name belongs to its hash, a folder's does not; neither do
+permissions, times and empty folders. Files that a folder's ignore file excludes are not part of it
+(`runner.assets.ignore_files`).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Content:
 
     @cached_property  # asked for with every file that is read
     def size(self) -> int:
-        """The bytes of all files together."""
+        """Return the bytes of all files together."""
         return sum(file.size for file in self.files)
 
 

@@ -31,9 +31,9 @@ def fresh_folder(
 ) -> Iterator[Path]:
     """Give a folder to write to, which becomes `target` in the end, or nothing at all.
 
-    With `only`, the file of that name in it becomes `target` instead. What has to be made above it
-    in the folder `private_in` is its owner's alone. Raises WrongUsage where the target exists and
-    EnvironmentRefused where it can't be written.
+    With `only`, the file of that name in it becomes `target` instead. The folders that have to be
+    made above it in `private_in` are their owner's alone. Raises WrongUsage where the target exists
+    and EnvironmentRefused where it can't be written.
     """
     with _writing(target):
         if private_in is not None:

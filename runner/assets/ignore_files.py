@@ -24,7 +24,7 @@ from pathlib import Path
 from runner.errors import WrongUsage
 
 NAMES = (".amlignore", ".gitignore")  # the first that is there counts
-# What azure-ai-ml leaves out of a component's code, too, and the local workspace's folder.
+# The names that azure-ai-ml leaves out of a component's code, too, and the workspace's folder.
 NEVER_CODE = ("__pycache__", ".runner")
 
 # A text, as compiling it would cost every start, and few folders have an ignore file.

@@ -17,7 +17,7 @@ ModelType = Literal["mlflow_model", "custom_model", "triton_model"]
 InputType = Literal["uri_file", "uri_folder"]  # what a job reads as files
 DataType = Literal[InputType, "mltable"]
 AssetType = Literal[DataType, ModelType]
-# What stands for an asset's kind in Azure's ids: .../workspaces/<name>/models/<name>/versions/1
+# The segment of an asset's kind in Azure's ids: .../workspaces/<name>/models/<name>/versions/1
 Segment = Literal["models", "data", "environments"]
 
 INPUT_TYPES: tuple[InputType, ...] = get_args(InputType)

@@ -72,7 +72,7 @@ def unknown_name(kind: AssetKind, name: str, names: Sequence[str]) -> NotFound:
     """Return the error for a name that the workspace lacks."""
     return NotFound(
         f"no {ASSET_KINDS[kind].noun} {name!r} in this workspace{nearest(name, names)};"
-        f" `{ASSET_KINDS[kind].adding}` adds one"
+        f" `{ASSET_KINDS[kind].adding} -f FILE` adds one"
     )
 
 

@@ -210,7 +210,7 @@ def _refused(
     if browser is not None:
         tried.append("a browser")
         reason = _entras_words(str(browser.message).removeprefix(_TROUBLE))
-        # What was raised amid the sign-in comes with its cause; what was answered has none.
+        # An error raised during the sign-in has a cause; an answer of Entra ID has none.
         (troubles if browser.__cause__ else reasons).append(f"in the browser: {reason}")
         if reason == _NO_BROWSER:
             way = _WITHOUT

@@ -59,7 +59,7 @@ _OF_WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ),
         (
             "ForbiddenByRbac|Caller is not authorized to perform action on resource",
-            "who asks needs a role such as 'Key Vault Secrets User' on the key vault",
+            "the caller needs a role such as 'Key Vault Secrets User' on the key vault",
         ),
         # https://learn.microsoft.com/azure/container-registry/container-registry-troubleshoot-access
         (

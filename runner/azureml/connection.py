@@ -45,33 +45,33 @@ class Connection(Session):
 
     @cached_property
     def scoring(self) -> Client:
-        """The batch endpoints, which are called by their whole addresses."""
+        """Return the batch endpoints, which are called by their whole addresses."""
         return Client(self.api_url, self.credential, self.cloud.machine_learning_scope)
 
     @cached_property
     def endpoint_listing(self) -> Client:
-        """The front end that lists an endpoint's jobs, below the workspace."""
+        """Return the front end that lists an endpoint's jobs, below the workspace."""
         address = f"{self.api_url}/mferp/managementfrontend{self.outputs.resource_id}"
         return Client(address, self.credential, self.cloud.machine_learning_scope)
 
     @cached_property
     def history(self) -> Client:
-        """The run history of the workspace: `history.get("runs", name, "details")`."""
+        """Return the run history of the workspace: `history.get("runs", name, "details")`."""
         return self._service("history")
 
     @cached_property
     def tracking(self) -> Client:
-        """The MLflow interface of the workspace: `tracking.url("runs", "get")`."""
+        """Return the MLflow interface of the workspace: `tracking.url("runs", "get")`."""
         return self._service("mlflow", "/api/2.0/mlflow")
 
     @cached_property
     def datasets(self) -> Client:
-        """The service that knows the places of data that jobs wrote."""
+        """Return the service that knows the places of data that jobs wrote."""
         return self._service("data")
 
     @cached_property
     def models(self) -> Client:
-        """The service that knows the places of models that jobs wrote."""
+        """Return the service that knows the places of models that jobs wrote."""
         return self._service("modelregistry")
 
     def _service(self, name: str, path: str = "") -> Client:
@@ -80,7 +80,7 @@ class Connection(Session):
 
     @cached_property
     def api_url(self) -> str:
-        """The address of the workspace's own interfaces.
+        """Return the address of the workspace's own interfaces.
 
         The tracking URI has the same host, which spares two requests.
         """
@@ -91,7 +91,10 @@ class Connection(Session):
 
     @cached_property
     def workspace(self) -> dict[str, Any]:
-        """The workspace as Resource Manager has it. Raises NotFound, with the nearest names."""
+        """Return the workspace as Resource Manager has it.
+
+        Raises NotFound, with the nearest names.
+        """
         outputs = self.outputs
         found: dict[str, Any] | None = self.arm.find()
         if found is None:

@@ -58,7 +58,7 @@ def invoke(
     record = job_record(connection, accepted, connection.actual_name(request.endpoint))
     return replace(
         record,
-        # What the endpoint's default is now, Azure knows better than the stack's output.
+        # Azure knows the endpoint's present default better than the stack's output.
         deployment=(record.deployment if request.by_default else None) or request.deployment,
         input=given.shown,
         notices=(*record.notices, *request.notices, *unseen, *given.notices),

@@ -104,7 +104,7 @@ class LogFiles:
 
     @property
     def child(self) -> str | None:
-        """The run that does the job's work, or the first of several; None until there is one."""
+        """Return the run that does the job's work, or the first of several; None before that."""
         if self._child is None:
             below = self._connection.history.find("runs", self._name, "children", retry=self._retry)
             found = (below or {}).get("value") or ()

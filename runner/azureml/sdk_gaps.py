@@ -1,7 +1,8 @@
 """Handles keys of a job that azure-ai-ml reads from its file and does not write into its request.
 
 They were found by giving each key of each kind of job a unique value, and by searching the requests
-of azure-ai-ml 1.35.2 for it. What can be mended is mended; the other keys are refused by name.
+of azure-ai-ml 1.35.2 for it. Keys that can be added to the request are added; the others are
+refused by name.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ class Storage:
 
     @cached_property
     def default_name(self) -> str:
-        """The name of the workspace's default datastore."""
+        """Return the name of the workspace's default datastore."""
         listed = self._connection.arm.pages("datastores", params={"isDefault": "true"})
         for datastore in listed:
             return str(datastore["name"])

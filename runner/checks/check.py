@@ -39,8 +39,9 @@ def check(project: Project, environment: str, name: str | None = None) -> Report
     """Check all that a project declares, or what an endpoint, a model or its folder has.
 
     Nothing is run of the project, installed or sent; uv is asked what the environments come to.
-    What is wrong in declarations is found in all of them. Raises NotFound for a name that nothing
-    has, DeclarationError where there is no `models` folder or the stack file is wrong.
+    Problems of declarations are reported for all of them, whatever `name` is. Raises NotFound for a
+    name that nothing has, DeclarationError where there is no `models` folder or the stack file is
+    wrong.
     """
     catalog, problems = survey_catalog(project.models)
     found = [of_problem(problem, "declaration") for problem in problems]

@@ -21,7 +21,7 @@ _RETIRED = (
     (re.compile(r"standard_nv(6|12|24)(_promo)?", re.I), "Standard_NV6ads_A10_v5"),
     (re.compile(r"(standard|basic)_a(0|1|2|3|4|5|6|7)", re.I), "Standard_D2as_v5"),
 )
-# What Azure sets for the code, so that a value of one's own is lost or misleads.
+# The variables that Azure sets for the code, so that a declared value is lost or misleads.
 _OF_DEPLOYMENTS = frozenset(
     {"AML_APP_ROOT", "AZUREML_BI_OUTPUT_PATH", "AZUREML_ENTRY_SCRIPT", "AZUREML_MODEL_DIR"}
 )

@@ -40,7 +40,7 @@ _FIRST_WITHOUT_DISTUTILS = (1, 4)  # of the servers
 _OF_BATCH = ("azureml-core", "azureml-defaults", "azureml-sdk", "azureml-dataset-runtime")
 _OF_TRACKING = ("azureml-mlflow", "azureml-defaults", "azureml-sdk")
 _LOG_MODELS = ("log_model", "autolog")
-# How the functions begin that reach for the tracking server.
+# The beginnings of the names of functions that call the tracking server.
 _TRACKS = ("autolog", "log_", "register_model", "set_experiment", "set_tag", "start_run")
 
 

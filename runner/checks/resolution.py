@@ -85,7 +85,7 @@ def resolve(declared: DeclaredEnvironment, home: Path) -> Resolution:
 def _is_of_pip_alone(declared: DeclaredEnvironment) -> bool:
     """Return whether pip is asked for the packages that can't be resolved.
 
-    What conda is asked for, it may have in versions that PyPI has not.
+    A package that conda is asked for may be there in versions that PyPI has not.
     """
     pip = _pip_lines(declared)
     if pip is None:

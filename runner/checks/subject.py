@@ -78,7 +78,7 @@ class Subject:
 
     @property
     def name(self) -> str:
-        """The deployment or job, as a message names it."""
+        """Return the deployment or job, as a message names it."""
         declared = self.declared
         if isinstance(declared, CommandJob | SparkJob):
             return f"job {jobs.name_of(declared)!r}"
@@ -86,18 +86,18 @@ class Subject:
 
     @property
     def has_script(self) -> bool:
-        """Whether it is a deployment with a scoring script of its own."""
+        """Return whether it is a deployment with a scoring script of its own."""
         return getattr(self.declared, "code_configuration", None) is not None
 
     @property
     def only_azure_knows(self) -> bool:
-        """Whether its environment is one that is looked up on Azure."""
+        """Return whether its environment is one that is looked up on Azure."""
         source = self.declared.environment
         return isinstance(source, AssetReference) and self.environment is None
 
     @property
     def has_own_server(self) -> bool:
-        """Whether its environment starts a server of its own, or whatever a Dockerfile says."""
+        """Return whether its environment starts its own server, or whatever a Dockerfile says."""
         environment = self.environment
         return environment is not None and bool(
             environment.inference_config or environment.image is None
@@ -105,19 +105,19 @@ class Subject:
 
     @property
     def code_place(self) -> Place:
-        """The place where its folder of code is declared."""
+        """Return the place where its folder of code is declared."""
         if isinstance(self.declared, CommandJob | SparkJob):
             return self.place("code")
         return self.place("code_configuration", "code")
 
     @cached_property
     def source(self) -> Source | None:
-        """The entry as Python, None where it can't be parsed."""
+        """Return the entry as Python, None where it can't be parsed."""
         return read_source(self.entry) if self.entry is not None else None
 
     @property
     def search(self) -> tuple[Path, ...]:
-        """The folders of the code in which Python looks for modules."""
+        """Return the folders of the code in which Python looks for modules."""
         folders = [self.code] if self.code is not None else []
         if self.entry is not None and not self.starts_as_module:
             beside = [] if self.kind == "command" else folders
@@ -129,12 +129,12 @@ class Subject:
 
     @cached_property
     def sources(self) -> tuple[Source, ...]:
-        """The entry, the files of the code that it imports, and the files that these import."""
+        """Return the entry, the files of the code that it imports, and those that these import."""
         return tuple(local_sources(self.source, self.search)) if self.source is not None else ()
 
     @cached_property
     def imports(self) -> tuple[Import, ...]:
-        """The modules that the sources import whenever the entry is started."""
+        """Return the modules that the sources import whenever the entry is started."""
         found = (imported for source in self.sources for imported in needed_imports(source))
         return tuple(imported for imported in found if not imported.level)
 
@@ -144,7 +144,7 @@ class Subject:
 
     @property
     def asked_names(self) -> frozenset[str]:
-        """The packages that are declared, by their normal names."""
+        """Return the packages that are declared, by their normal names."""
         if self.wanted is None:
             return frozenset()
         names = {name_of(requirement) for requirement in self.wanted.requirements}
@@ -153,7 +153,7 @@ class Subject:
 
     @property
     def package_names(self) -> frozenset[str]:
-        """The packages that would be installed, as far as that is known."""
+        """Return the packages that would be installed, as far as that is known."""
         return self.asked_names | (self.resolved or {}).keys()
 
     def place(self, *keys: str) -> Place:

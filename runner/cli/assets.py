@@ -179,7 +179,7 @@ def add_list(group: click.Group, kind: AssetKind) -> None:
         elif found:
             print_assets(found)
         else:
-            print_note(f"no {facts.plural} yet; `{facts.adding}` adds one")
+            print_note(f"no {facts.plural} yet; `{facts.adding} -f FILE` adds one")
 
 
 def add_show(group: click.Group, kind: AssetKind) -> None:

@@ -37,8 +37,8 @@ def share(ctx: click.Context, param: click.Parameter, value: str | None) -> floa
 def excess(comparison: Comparison, limit: float) -> str | None:
     """Return in a line why a comparison goes over a limit, a share of the rows; None where not.
 
-    What the old version's own unsteadiness explains is taken off. What the new version alone fails
-    at goes over every limit.
+    The share that the old version's own unsteadiness explains is taken off. Rows at which only the
+    new version fails go over every limit.
     """
     from runner.comparison.words import percent
 

@@ -143,7 +143,7 @@ def _markdown(comparison: Comparison) -> list[str]:
 
 
 def _escaped(text: str) -> str:
-    """A text that is no Markdown and no HTML, whatever a column is called, and cut to a cell."""
+    """Return a text as neither Markdown nor HTML, whatever a column is called, cut to a cell."""
     shown = printable(text)
     shown = shown if len(shown) <= 300 else shown[:299] + "…"
     shown = shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -9,6 +9,8 @@ import click
 from runner.errors import Interrupted, RunnerError
 
 INTERRUPTED = Interrupted.exit_status
+# The beginnings of click's own messages of wrong usage, which has a capital letter there.
+_BY_CLICK = ("Missing ", "No such ", "Invalid ", "Got ", "Option ")
 _HEAD, _TAIL = 700, 300  # characters kept of a longer line; the way out stands at its end
 
 
@@ -51,8 +53,15 @@ def _lines_and_status(error: Exception) -> tuple[list[str], int]:
         return [str(problem) for problem in problems or [error]], error.exit_status
     if isinstance(error, click.Abort):
         return ["interrupted"], INTERRUPTED
+    if isinstance(error, click.NoSuchOption) and error.possibilities and error.ctx:
+        # Of an option's names only those that its help has: not the former ones.
+        current = {name for option in error.ctx.command.params for name in option.opts}
+        suggested = sorted(current.intersection(error.possibilities))
+        error = click.NoSuchOption(error.option_name, possibilities=suggested, ctx=error.ctx)
     if isinstance(error, click.UsageError):
         text = " ".join(error.format_message().split())
+        if text.startswith(_BY_CLICK):
+            text = text[0].lower() + text[1:]
         command = error.ctx.command_path if error.ctx else "runner"
         return [f"{text.removesuffix('.')}; see `{command} --help`"], error.exit_code
     if isinstance(error, click.ClickException):

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 FINAL = ("Completed", "Failed", "Canceled", "NotResponding")  # states that a job ends in
 
-_TRAINED = "`runner train` starts one"
+_TRAINED = "`runner train MODEL` starts one"
 _STARTED_BY: dict[JobType | None, str] = {
-    None: "`runner score` and `runner train` start one",
+    None: "`runner score` and `runner train MODEL` start one",
     "batch": "`runner score` starts one",
 }
 

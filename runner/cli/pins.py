@@ -73,7 +73,7 @@ def find_targets(
 def pin_model(workspace: Workspace, targets: Targets, model: Asset) -> None:
     """Pin a registered version, and the code of deployments with a script, which is registered.
 
-    What changed is said on stderr, and where nothing did. Raises DeclarationError and
+    The changes, or that there are none, are printed to stderr. Raises DeclarationError and
     EnvironmentRefused.
     """
     from runner.cli.printing import near, print_note

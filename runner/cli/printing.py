@@ -59,12 +59,32 @@ def near(path: str) -> str:
 
 
 def nearer(text: str) -> str:
-    """Return a sentence with the paths in it as they are shortest to type from here."""
+    """Return a sentence with its paths as they are shortest to type from here.
+
+    A command of Pulumi's begins with the project's `scripts/pulumi` where no Pulumi is on PATH.
+    """
     from pathlib import Path
 
     from runner.short_paths import shorten_paths
 
-    return shorten_paths(text, Path.cwd())
+    text = shorten_paths(text, Path.cwd())
+    return text.replace("`pulumi ", f"`{_pulumi()} ") if "`pulumi " in text else text
+
+
+def _pulumi() -> str:
+    import os
+    import shlex
+    import shutil
+    from pathlib import Path
+
+    here = Path.cwd()
+    if shutil.which("pulumi") is None:
+        for folder in (here, *here.parents):
+            script = folder / "scripts" / "pulumi"
+            if (folder / "Pulumi.yaml").is_file() and os.access(script, os.X_OK):
+                path = os.path.relpath(script, here)
+                return shlex.quote(path if "/" in path else f"./{path}")
+    return "pulumi"
 
 
 def width(text: str) -> int:
@@ -143,7 +163,7 @@ def print_table(
 def print_details(details: Mapping[str, object]) -> None:
     """Print a `name  value` a line; a value of several lines goes on under itself.
 
-    What has no value is left out.
+    A name without a value is left out.
     """
     shown = {name: value for name, value in details.items() if value not in (None, "", [])}
     longest = max(width(name) for name in shown)

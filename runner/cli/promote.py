@@ -18,9 +18,9 @@ def promote(source: Workspace, target: Workspace, reference: str, commit: str | 
     """Copy a version of a model into another workspace, file by file, and return it there.
 
     Its tags say where it came from: environment, version and, where known, the commit and the job
-    that made it, which only that environment has. What else is known of its origin goes along.
-    Content that the target has under this name already keeps its version. Raises NotFound and
-    EnvironmentRefused; then nothing is registered.
+    that made it, which only that environment has. Everything else that is known of its origin is
+    copied, too. Content that the target has under this name already keeps its version. Raises
+    NotFound and EnvironmentRefused; then nothing is registered.
     """
     model = source.asset("model", reference)
     origin = {PROMOTED_FROM: source.environment, PROMOTED_VERSION: model.version}

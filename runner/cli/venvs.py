@@ -103,8 +103,8 @@ Examples:
 def show(session: Session, name: str, format_: str) -> None:
     """Show what a venv was made of, and who used it.
 
-    NAME may be cut short. What only Azure's own images need of what is declared is left out, and
-    what the runner's own code needs is added.
+    NAME may be cut short. Declared packages that only Azure's own images need are left out, and
+    those that the runner's own code needs are added.
     """
     from runner.cli.printing import near, print_details, print_json
     from runner.counting import size
@@ -147,10 +147,10 @@ Examples:
 def remove(
     session: Session, names: tuple[str, ...], every: bool, unused: bool, format_: str
 ) -> None:
-    """Remove venvs. What needs one makes it again.
+    """Remove venvs. One that is needed again is made again.
 
-    So are those that were not made to their end. One that a job or a server uses stays, and is told
-    with who uses it.
+    Those that were not made to their end are removed as well. One that a job or a server uses
+    stays, and an error names who uses it.
     """
     if [bool(names), every, unused].count(True) != 1:
         raise click.UsageError("give NAMEs, or --all, or --unused")

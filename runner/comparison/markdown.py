@@ -20,7 +20,7 @@ _LONGEST = 300  # characters of a sentence
 _LONGEST_COMMAND = 1_000  # characters; what is cut can't be repeated
 MOST = 25  # lines
 _NAME = 40  # of a class in a matrix
-# What has a meaning in Markdown or HTML, anywhere or at the beginning of a line.
+# The characters that have a meaning in Markdown or HTML, anywhere or at the beginning of a line.
 _SPECIAL = frozenset('\\`*_{}[]<>#!|~&@:^$"')
 _INVISIBLE = "&#8203;"  # a space of no width, which no link, mention or reference goes across
 _LINKING = frozenset("@#:")

@@ -14,7 +14,7 @@ def quoted(words: Iterable[str]) -> str:
 def _quoted(word: str) -> str:
     if word.isprintable():
         return shlex.quote(word)
-    # What can't be seen is written as bash, zsh and ksh read it.
+    # Characters that can't be seen are written as bash, zsh and ksh read them.
     return f"$'{''.join(map(_escaped, word))}'"
 
 

@@ -155,9 +155,9 @@ def find_data(
 ) -> tuple[str, Chosen, tuple[str, ...]]:
     """Return the data by its name, its files on this machine, and lines on what is not scored.
 
-    What is registered is read where it lies, or fetched into `folder`; what is only declared is
-    read from there, and not registered. Raises as `choose_input`, and EnvironmentRefused for data
-    that is neither here nor an asset.
+    Registered data is read where it lies, or fetched into `folder`; data that is only declared is
+    read from its path, and not registered. Raises as `choose_input`, and EnvironmentRefused for
+    data that is neither here nor an asset.
     """
     form = form_of(asked)
     if form == "path":

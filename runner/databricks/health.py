@@ -81,7 +81,7 @@ def _volume(connection: Connection) -> str:
     list_folder(connection, volume)
     write_file(connection, probe, b"")
     remove_file(connection, probe)
-    # Whether the wheel lies there is nothing to look for: a job's beginning sends it.
+    # The wheel itself is not looked for: every job sends it when it begins.
     find_wheel_place(connection)
     return f"{volume} can be read and written"
 

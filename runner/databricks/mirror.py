@@ -147,7 +147,7 @@ def mirrored(folder: Path, place: Path) -> Iterator[None]:
 def refused(path: Path, error: OSError) -> JobFailed:
     """Return the error for a volume that takes no files."""
     return JobFailed(
-        f"{path} can't be written ({error.strerror or error}): grant who runs the job WRITE VOLUME"
+        f"{path} can't be written ({error.strerror or error}): grant the job's user WRITE VOLUME"
         " and resume it"
     )
 
@@ -155,7 +155,7 @@ def refused(path: Path, error: OSError) -> JobFailed:
 def main(folder: str, place: str) -> int:
     """Copy until the input ends, which it does when the job's process ends, however that is.
 
-    What is left is copied then. Prints why where the volume takes it no longer.
+    The files that are left are copied then. Prints why where the volume takes it no longer.
     """
     import select
 

@@ -104,7 +104,7 @@ def survey_catalog(models_folder: Path) -> tuple[Catalog, list[Problem]]:
             declarations += [declaration] if declaration else []
     catalog, doubled = _arrange(folder, declarations)
     problems += doubled
-    # What one wrong file leaves undeclared would only be reported a second time.
+    # A declaration that is missing because of one wrong file would only be reported a second time.
     if not problems:
         problems = inconsistencies(catalog)
     return catalog, sorted_problems(problems)

@@ -79,7 +79,7 @@ def read_step_component(node: Node, key: str) -> AssetReference | Path | Command
 class Step:
     """A step of a pipeline. `inputs` and `outputs` bind the names of its component.
 
-    What is bound is a value, `${{parent.inputs.NAME}}`, `${{parent.outputs.NAME}}`,
+    A name is bound to a value, `${{parent.inputs.NAME}}`, `${{parent.outputs.NAME}}`,
     `${{parent.jobs.STEP.outputs.NAME}}`, or a mapping whose `path` is one of these or an asset's.
     """
 

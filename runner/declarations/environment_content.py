@@ -53,7 +53,8 @@ def conda_text(environment: Environment) -> str | None:
 def conda_packages(conda: Mapping[str, Any]) -> frozenset[str]:
     """Return the normalized names of the packages that a conda file asks conda and pip for.
 
-    What they bring along is not among them, nor what a line names by a path or an address.
+    The packages that these require are not among them, nor any that a line names by a path or an
+    address.
     """
     names = set()
     for item in conda.get("dependencies") or ():

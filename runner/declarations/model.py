@@ -1,4 +1,4 @@
-"""Declares models: their files, and how those are stored."""
+"""Reads declarations of models: their files, and the form those are stored in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

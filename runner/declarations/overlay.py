@@ -126,8 +126,8 @@ def platform_from(config: MappingNode) -> str:
 def read_stack(file: Path) -> Stack:
     """Read `Pulumi.<env>.yaml`. Raises DeclarationError.
 
-    Pulumi's own keys beside `config` are ignored. What the overlays say of endpoints is checked
-    by `lay_over`, which knows the declarations.
+    Pulumi's own keys beside `config` are ignored. The overlays of endpoints are checked by
+    `lay_over`, which knows the declarations.
     """
     return stack_from(read_config(file), file)
 

@@ -37,14 +37,14 @@ def without_references(
 ) -> dict[str, str]:
     """Return the variables without those that refer to a secret, which have to be `given`.
 
-    `whose` they are is for messages. Raises WrongUsage for a secret that is not given.
+    `whose` names their owner in messages. Raises WrongUsage for a secret that is not given.
     """
     referring = {name for name, value in variables.items() if is_reference(value)}
     if missing := sorted(referring - given.keys()):
         raise WrongUsage(
             f"{whose}: {', '.join(missing)} {'is a secret' if len(missing) == 1 else 'are secrets'}"
-            f" that Azure alone reads ({variables[missing[0]].strip()}): to run it here, give it in"
-            f" the environment, as `export {missing[0]}=...`"
+            f" that Azure alone reads ({variables[missing[0]].strip()}): to run it here, set it"
+            f" first, with `export {missing[0]}=...`"
         )
     return {name: value for name, value in variables.items() if name not in referring}
 

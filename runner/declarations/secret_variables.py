@@ -8,7 +8,7 @@ from typing import Final
 
 from runner.declarations.secret_references import is_reference
 
-# What a deployment writes instead, so that Azure reads the secret as the endpoint's identity.
+# The references with which Azure reads the secret as the endpoint's identity.
 # Source: https://learn.microsoft.com/azure/machine-learning/how-to-deploy-online-endpoint-with-secret-injection
 WAY_OUT: Final = (
     "write ${{azureml://connections/<connection>/credentials/<name>}} or"
@@ -29,7 +29,7 @@ _VALUE = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
-# What a secret's name ends with. A bare KEY is also what columns and rows have.
+# The endings of a secret's name. A bare KEY is also what columns and rows have.
 _NOUN = re.compile(r"credentials?|passphrase|passw(or)?d|pat|pwd|sas|secret|token")
 _KEY_OF = re.compile(
     r"access|account|admin|api|auth|client|encryption|function|master|openai|primary|private|secret"

@@ -101,7 +101,7 @@ def equal_bins(baseline: Numbers, other: Numbers) -> Histogram:
 def _count(column: Numbers, edges: Sequence[float], cuts: list[Cut], other: bool) -> list[float]:
     """Count the rows between edges as pyspark does. The rows that an edge divides go into `cuts`.
 
-    What lies above the last edge, where rounding put that below the highest value, is left out.
+    Values above the last edge, where rounding put that below the highest value, are left out.
     """
     counts = [0.0] * (len(edges) - 1)
     last = len(counts) - 1

@@ -1,6 +1,6 @@
-"""Forking the workers of a job from this process, which has imported what they need.
+"""Forks the workers of a job from this process, which has imported the modules that they need.
 
-What forks them in another Python is in `other_python`.
+`other_python` forks them in another Python.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ class Forking(Protocol):
     def fork(self, connection: Connection, stdout: int, leave: Callable[[], object]) -> int:
         """Fork a worker in a process group of its own, and return its process id.
 
-        It talks over `connection` and prints to `stdout`. `leave` closes, in a process that was
-        forked from this one, what is not the worker's. Raises JobFailed where no worker can be
-        forked.
+        It talks over `connection` and prints to `stdout`. In a process that was forked from this
+        one, `leave` closes all files that are not the worker's. Raises JobFailed where no worker
+        can be forked.
         """
         ...
 
     def status(self, process: int, wait: bool) -> int | None:
-        """Return the exit status of a worker, or less than 0 for a signal; it may be waited for.
+        """Return the exit status of a worker, less than 0 for a signal; `wait` waits for its end.
 
-        None for one that has not ended, or whose status nobody knows (any more).
+        Return None for one that has not ended, or whose status is no longer known.
         """
         ...
 
     def close(self) -> None:
-        """End what forks the workers, when no worker is left."""
+        """End the process that forks the workers, when no worker is left."""
         ...
 
 
@@ -75,7 +75,7 @@ def fork_worker(
 
     process = os.fork()
     if process == 0:
-        _be(serve)
+        _serve_and_exit(serve)
     with contextlib.suppress(OSError):
         os.setpgid(process, process)
     return process
@@ -90,7 +90,7 @@ def status_of_child(process: int, wait: bool) -> int | None:
     return os.waitstatus_to_exitcode(status) if found else None
 
 
-def _be(serve: Callable[[], None]) -> NoReturn:
+def _serve_and_exit(serve: Callable[[], None]) -> NoReturn:
     """Serve in the forked process, and end it: it never unwinds into the parent's code."""
     status = 1
     try:

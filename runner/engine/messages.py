@@ -70,7 +70,7 @@ def decode(content: bytes) -> Message:
 def _is_sound(message: Message) -> bool:
     """Tell whether the fields of a message that the job counts by have the right types.
 
-    What can't be told by types alone raises as what reckons with it.
+    A value that is wrong in spite of its type raises where it is counted with.
     """
     if isinstance(message, Ready):
         return _are_texts(message.warnings)

@@ -118,7 +118,7 @@ class _Preloading:
             raise JobFailed(f"{python} can't be started: {error.strerror or error}") from None
         finally:
             theirs.close()
-        with contextlib.suppress(OSError):  # it is gone already, which who asks it finds out
+        with contextlib.suppress(OSError):  # it is gone already, and `status` will say so
             self._connection.send_bytes(encode(replace(plan, files=(), code=())))
             self._connection.send_bytes(os.fsencode(folder))
 

@@ -20,7 +20,7 @@ class Worker:
     it."""
 
     slot: int
-    process: int  # the process whose drafts are its own
+    process: int  # the id of the process that writes its drafts
     ready: bool = False
     part: Part | None = None
     attempt: int = 0
@@ -34,7 +34,7 @@ W = TypeVar("W", bound=Worker)
 
 @dataclass(frozen=True)
 class Event(Generic[W]):
-    """A message of a worker, or how it died."""
+    """A message of a worker, or a description of its death."""
 
     worker: W
     message: Message | None = None  # None from a worker that is no more
@@ -42,7 +42,7 @@ class Event(Generic[W]):
 
 
 class Pool(Protocol[W]):
-    """Runs parts and tells what came of them; a context manager that leaves nothing running."""
+    """Runs parts and reports their results; a context manager that leaves nothing running."""
 
     @property
     def workers(self) -> Sequence[W]:

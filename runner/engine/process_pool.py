@@ -140,7 +140,7 @@ class ProcessPool:
             self._looked = time.monotonic()
             said = {event.worker.process for event in events}
             for worker in [other for other in self.workers if other.process not in said]:
-                # What it said before it died counts, so its socket is emptied first.
+                # Its messages from before it died count, so its socket is emptied first.
                 if self._has_ended(worker) and not worker.connection.poll():
                     events.append(Event(worker, died=self.end(worker)))
         return events

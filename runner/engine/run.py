@@ -474,8 +474,9 @@ class _Run:
 def _kept(folder: Path, log: Callable[[str], None]) -> list[Attempt]:
     """Return the attempts of earlier runs that a resume builds on.
 
-    What is done but has lost its piece, or a part of it, is struck from the journal: neither
-    this run nor whoever counts rows may take it for done. So is a line that is damaged itself.
+    A mini-batch that is done but has lost its piece, or a part of it, is struck from the journal:
+    neither this run nor a later count of the rows may take it for done. So is a line that is
+    damaged itself.
     """
     attempts, damaged = mend_journal(journal_file(folder))
     if damaged:

@@ -1,1 +1,1 @@
-"""How files are written: whole or not at all, private, and so that they outlive a power cut."""
+"""Writes files: whole or not at all, private, and so that they outlive a power cut."""

@@ -1,1 +1,1 @@
-"""What a call of a batch endpoint means, in every environment."""
+"""Resolves a call of a batch endpoint, by the same rules in every environment."""

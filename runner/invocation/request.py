@@ -1,6 +1,7 @@
 """Resolves a call to the endpoint, the deployment, the settings and the data that it means.
 
-The rules are those of every environment. What an environment has they ask of `BatchEndpoints`.
+The rules are those of every environment. They ask `BatchEndpoints` for the endpoints and assets of
+an environment.
 """
 
 from __future__ import annotations

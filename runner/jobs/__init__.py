@@ -1,1 +1,1 @@
-"""What every workspace shares about jobs: their kinds, folders, addresses, inputs and results."""
+"""The parts of jobs that all workspaces share: kinds, folders, addresses, inputs and results."""

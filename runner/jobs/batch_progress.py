@@ -54,7 +54,8 @@ class Tail:
 class Counter:
     """Adds the journal up as it grows: what this run of the job need not do any more.
 
-    What failed in an earlier run is done again, so it counts once it has settled in this one.
+    A mini-batch that failed in an earlier run is tried again, so it counts once this run is done
+    with it.
     """
 
     def __init__(self, folder: Path) -> None:

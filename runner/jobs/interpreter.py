@@ -13,7 +13,7 @@ from runner.files.only_files import read_file
 from runner.venvs.interpreter import Interpreter, OtherVersion
 
 _MOST_TOLD = 3  # packages that a line names
-# What a model is made of changes what it predicts, or whether it can be loaded, before all others.
+# The packages that most change a model's predictions, or keep it from loading.
 _TELLING = (
     "python",
     "scikit-learn",

@@ -33,7 +33,7 @@ _KEY = 32  # bytes
 def leave_profile(folder: Path, attempts: Iterable[Attempt]) -> bool:
     """Write the profile of a job that has scored all, from those of its parts.
 
-    Returns whether there is one now. What keeps it from being made keeps no job from completing.
+    Returns whether there is one now. An error while it is made does not fail the job.
     """
     if not wanted():
         return False

@@ -62,7 +62,10 @@ class DeclaredEndpoints:
 
     @property
     def none_yet(self) -> str:
-        return f"no batch endpoint is declared under {self.catalog.folder}"
+        return (
+            f"no batch endpoint is declared under {self.catalog.folder};"
+            " `runner init NAME --model FOLDER` declares one"
+        )
 
     def first_deployment(self, endpoint: str) -> str:
         return "declare one in the folder of its model"

@@ -10,7 +10,7 @@ Everything is written to a temporary path and then renamed, so what is seen unde
 `trees` is complete, and processes that store the same thing at once do not disturb each other.
 Contents are synced before that; a tree that a power cut takes is laid out again.
 
-What is there may be damaged later, so it is held against its hash before it is used (`check`), and
+A stored file may be damaged later, so it is held against its hash before it is used (`check`), and
 replaced where it is stored again.
 """
 
@@ -219,7 +219,7 @@ def copy_out(home: Path, tree: str, target: Path) -> Path:
 def link_out(home: Path, tree: str, target: Path, label: str = _LABEL) -> None:
     """Lay a stored file or folder out at `target` as read-only links, which costs no space.
 
-    What is there already stays if it is complete and sound, and is replaced otherwise. Raises
+    A target that exists stays if it is complete and sound, and is replaced otherwise. Raises
     `EnvironmentRefused` if it can't be written, and as `check`.
     """
     shape, entries = _load(home, tree)
@@ -322,8 +322,8 @@ def _keep_new(
     """Keep files that are read only once, and return their hashes by their names.
 
     Damaged contents are replaced. Of files that are `expected` to have the same hash, one is read.
-    Who may not read all sources of a content may not read the content. All are synced before the
-    first is moved to its place, so that a power cut leaves none there that is incomplete.
+    A user who may not read all sources of a content may not read the content. All are synced before
+    the first is moved to its place, so that a power cut leaves none there that is incomplete.
     """
     hashes: dict[str, str] = {}
     written: dict[str, Path] = {}  # by hash

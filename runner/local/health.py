@@ -63,7 +63,7 @@ def _java() -> Link:
 
 
 def _uv() -> Link:
-    """Examine uv. What is declared as the runner's own packages runs without it."""
+    """Examine uv. A declaration of the runner's own packages runs without it."""
     from runner.venvs.uv import describe_uv
 
     name = "uv for declared environments"

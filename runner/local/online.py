@@ -371,7 +371,7 @@ def _post(where: Address, key: str, body: bytes, deployment: str | None) -> Resp
 def _answer_once(
     plan: DeploymentPlan, folder: Path, body: bytes, log: Callable[[str], object]
 ) -> Response:
-    """Load a deployment for a single request. What its model prints goes to a file."""
+    """Load a deployment for a single request. The model's printed lines go to a file."""
     from dataclasses import replace
 
     from runner.local.serving.deployment import Deployment

@@ -1,7 +1,7 @@
 """The steps of a deployed pipeline, which have to be commands, run on this machine as one job.
 
-The steps run one after the other, each in its own copy of its code, in the job's environment. What
-a step writes for another lies in the job's folder, below `steps`.
+The steps run one after the other, each in its own copy of its code, in the job's environment. A
+step's output for another step lies in the job's folder, below `steps`.
 """
 
 from __future__ import annotations

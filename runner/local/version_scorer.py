@@ -54,7 +54,7 @@ class ScoringRequest:
 
     @property
     def model(self) -> str | None:
-        """The name of the deployment's registered model; None if it has none."""
+        """Return the name of the deployment's registered model; None if it has none."""
         return _model_name(self.deployment) if self.deployment else None
 
 

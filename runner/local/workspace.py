@@ -99,7 +99,7 @@ class LocalWorkspace:
 
     @property
     def _project_name(self) -> str:
-        """The name of this project among those of the same workspace: its root.
+        """Return the name of this project among those of the same workspace: its root.
 
         The project that holds the workspace is `.`, so that both may be moved together.
         """

@@ -6,8 +6,8 @@ MOST_VALUES different ones. Beyond, it counts in bins of width 2^e from whole mu
 is the smallest with which all values from the lowest to the highest take no more than MOST_VALUES
 bins. Two bins of one e are exactly one of the next, so bins fold without a look at the values.
 
-What follows for figures that are made of it: up to MOST_VALUES different values they are exact.
-Beyond, each value is known to a bin, whose width is less than 1/8,192 of the range.
+Figures that are made of it are exact up to MOST_VALUES different values. Beyond, each value is
+known to a bin, whose width is less than 1/8,192 of the range.
 """
 
 from __future__ import annotations

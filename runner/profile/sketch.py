@@ -162,7 +162,7 @@ def _sketch_texts(values: pa.ChunkedArray, nulls: int) -> Column:
 
 
 def sketch_numbers(numbers: np.ndarray[Any, Any], nulls: int = 0) -> Numbers:
-    """Return the column of an array of numbers. What is not a number counts as missing."""
+    """Return the column of an array of numbers. Anything but a number counts as missing."""
     return _sketch_blocks([numbers], numbers.dtype.kind in "iu", nulls)
 
 

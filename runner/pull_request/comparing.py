@@ -1,6 +1,7 @@
 """Compares the versions of a pull request, whose models and code run with nothing else there.
 
-What this makes is a stranger's. `runner.pull_request.comment` believes nothing of it.
+A stranger's code may have written its results, so `runner.pull_request.comment` trusts nothing in
+them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from runner.pull_request.changes import Change, Changes, Fetched, Versions, versions
 
-# What a model is scored with. No token, address or secret of a pipeline is among them.
+# The environment variables that a model is scored with: no token, address or secret of a pipeline.
 _PASSED = frozenset(
     {"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "PYTHONPATH", "RUNNER_ENV_MANAGER"}
 )

@@ -23,7 +23,8 @@ def fetch_versions(
 ) -> list[Fetched]:
     """Fetch both versions of every pin that changes into a folder, an archive each.
 
-    What can't be reached is said beside the change. `environments` are those that may be asked.
+    A version that can't be reached is noted beside its change. `environments` are those that may be
+    asked.
     """
     folder.mkdir(parents=True, exist_ok=True)
     opened: dict[str, Workspace] = {}

@@ -12,7 +12,7 @@ from runner.tally import Bin
 
 
 class Bar(NamedTuple):
-    """Holds a row of a table of bars. What failed has words in place of its bar."""
+    """Holds a row of a table of bars. A failed row has words in place of its bar."""
 
     name: str
     rows: int

@@ -51,7 +51,7 @@ def find_cli(folder: Path) -> Path:
     script = folder / "scripts" / "pulumi"
     if not os.access(script, os.X_OK):
         raise EnvironmentRefused(f"{_NO_CLI}, {_ELSEWHERE}")
-    # What isn't there is not built now: that takes minutes.
+    # A CLI that isn't there is not built now: that takes minutes.
     asked = subprocess.run([script, "--find"], capture_output=True, text=True, check=False)
     if asked.returncode:
         raise EnvironmentRefused(

@@ -204,8 +204,8 @@ def whole_name(home: Path, name: str) -> str:
     found = [each for each in names_of(home) if name and each.startswith(name)]
     if len(found) == 1 or name in found:
         return name if name in found else found[0]
-    why = "more than one begins so" if found else "there is none of that name"
-    raise NotFound(f"no venv {name!r}, {why}: `runner venvs list` has them")
+    problem = f"more than one venv begins with {name!r}" if found else f"no venv {name!r}"
+    raise NotFound(f"{problem}; `runner venvs list` has them")
 
 
 def names_of(home: Path) -> list[str]:

@@ -82,7 +82,7 @@ def choose_interpreter(
 def make_again(home: Path, venv: Venv, log: Callable[[str], object]) -> None:
     """Make an environment of the very packages that its record names, unless it is there.
 
-    What declared it may have changed meanwhile. Raises EnvironmentRefused where the packages can't
+    The declaration may have changed meanwhile. Raises EnvironmentRefused where the packages can't
     be had any more.
     """
     if complete(home, venv.name) is not None:
@@ -128,7 +128,7 @@ class Recipe:
 
     @property
     def name(self) -> str:
-        """The name of the environment in the cache."""
+        """Return the name of the environment in the cache."""
         return key_of(self.declared, self.added, self.manager)
 
 

@@ -50,7 +50,7 @@ class Needs:
 
     adds: tuple[str, ...] = ()  # requirements of the runner's own code that runs in it
     spared: frozenset[str] = frozenset()  # declared packages that nothing of it imports
-    # What scripts import of the packages of Azure's own executors, with dots.
+    # The modules of Azure's own executors that scripts import, with dots.
     modules: frozenset[str] = frozenset()
     any_python: bool = False  # every version of Python gives the same result
     server: bool = False  # it runs under Azure's inference server

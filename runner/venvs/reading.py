@@ -37,7 +37,7 @@ def declared_environment(
 ) -> DeclaredEnvironment | None:
     """Return the environment that a deployment or a job declares, else the one of its model.
 
-    `declared` are the project's environments by name, `owner` is who has the environment, such
+    `declared` are the project's environments by name, `owner` names its owner in messages, such
     as `deployment blue`. `otherwise` says in a notice which packages are used where neither is
     known. None where nothing is declared. Raises DeclarationError.
     """

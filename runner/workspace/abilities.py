@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Abilities:
     """The abilities of a workspace; commands ask for these, and never for an environment's name.
 
-    What a workspace is asked to do beyond them it refuses. They are known before it is opened.
+    A workspace refuses everything beyond them. They are known before it is opened.
     """
 
     serves: bool = False  # online endpoints on this machine

@@ -171,7 +171,7 @@ class Jobs(Protocol):
 
         With `pretend` nothing is removed. Raises `EnvironmentRefused` where the environment keeps
         its jobs, whatever is named, and where one of them is not final; then none is removed.
-        What was registered of what they made stays, with what is known of where it came from.
+        Models and data registered from their outputs stay, with what is known of their origin.
         """
         ...
 

@@ -148,7 +148,7 @@ class Ended:
 
     @property
     def error(self) -> str:
-        """The last line, which is the error."""
+        """Return the last line, which is the error."""
         return self.stderr.rstrip("\n").rpartition("\n")[2]
 
     def __str__(self) -> str:

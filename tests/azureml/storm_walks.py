@@ -42,7 +42,7 @@ class Walk(ABC):
     @property
     @abstractmethod
     def words(self) -> Words:
-        """The command."""
+        """Return the command."""
 
     def again(self, failed: Ended) -> Sequence[Words]:
         """Return the commands to run after it failed: those of its error, or else the same."""
@@ -244,7 +244,7 @@ class Score(Walk):
 
     @property
     def begun(self) -> dict[str, str]:
-        """The jobs that were begun since, and their states."""
+        """Return the jobs that were begun since, and their states."""
         found = self.scene.jobs_of("busy")
         return {name: found[name] for name in found if name not in self._before}
 

@@ -148,7 +148,7 @@ def test_blobs_that_are_there_are_not_sent_again_and_wrong_ones_are(
     root = f"LocalUpload/{hash_path(folder)}/input"
 
     def left(file: str, content: bytes) -> Any:
-        """A blob that a run left which was cut off, or had another content to send."""
+        """Return a blob that a run left which was cut off, or had another content to send."""
         digest = hashlib.sha256(content).hexdigest()
         container(workspace).upload_blob(
             f"{root}/{file}", content, overwrite=True, metadata={"sha256": digest}

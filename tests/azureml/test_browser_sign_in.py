@@ -81,7 +81,7 @@ class Terminal:
         (self.folder / "Pulumi.yaml").touch()
 
     def environment(self, browser: Path | None, **more: str) -> dict[str, str]:
-        """The variables of a person who has set nothing but what leads to this cloud."""
+        """Return the variables of a person who has set nothing but what leads to this cloud."""
         secret = (
             "AZURE_",
             "ARM_CLIENT_",

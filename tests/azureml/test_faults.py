@@ -43,7 +43,7 @@ class Trial:
 
     @property
     def kind(self) -> tuple[str, str]:
-        """The kind of fault, and the part of a command that it befalls."""
+        """Return the kind of fault, and the part of a command that it befalls."""
         return self.part, self.weather.name
 
 
@@ -51,7 +51,7 @@ class Trial:
 def scene_of_storm(
     scoring_cloud: Emulator, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Scene, list[Trial]]:
-    """The scene, and the trials that are drawn from a walk in fine weather."""
+    """Return the scene, and the trials that are drawn from a walk in fine weather."""
     root = tmp_path_factory.mktemp("storm")
     with pytest.MonkeyPatch.context() as patch:
         set_environment(patch, scoring_cloud, root)

@@ -38,7 +38,7 @@ class Written:
         return job_record(self.connection, get_job(self.connection, self.name))
 
     def scored(self, folder: str | None = None, action: str = "append_row") -> Written:
-        """A child scored, and wrote to a folder of the default datastore."""
+        """Let a child score, and return what it wrote to a folder of the default datastore."""
         place = places.Place("any", "any", "any")
         task = Task(
             workspace=self._stage.workspace_id,

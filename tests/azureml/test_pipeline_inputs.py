@@ -33,7 +33,7 @@ DEPLOYMENT = (
 
 @pytest.fixture
 def workspace(scored: Scored, tmp_path: Path) -> Iterator[AzureWorkspace]:
-    """A workspace with an endpoint, `nightly`, whose deployments run pipelines."""
+    """Yield a workspace with an endpoint, `nightly`, whose deployments run pipelines."""
     stage = scored.stage
     actual = stage.batch("nightly", (), default=None)
     for name, inputs, outputs in (

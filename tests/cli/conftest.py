@@ -25,7 +25,7 @@ Run = Callable[..., Result]
 
 
 def as_printed(record: Any) -> Any:
-    """What a reader of the JSON gets of a record, or of a list of them."""
+    """Return a record, or a list of them, as a reader of the JSON gets it."""
     return json.loads(json.dumps(as_json(record)))
 
 

@@ -43,7 +43,7 @@ def progress(done: int, of: int = 4, failed: int = 0) -> Progress:
 
 
 def _hash(path: Path) -> str:
-    """A folder's content by its names and bytes, a file's by its bytes."""
+    """Return a folder's content by its names and bytes, a file's by its bytes."""
     files = [file for file in (path, *sorted(path.rglob("*"))) if file.is_file()]
     parts = [bytes(file.relative_to(path)) + file.read_bytes() for file in files]
     return sha256(b"".join(parts)).hexdigest()
@@ -125,7 +125,7 @@ class MemoryWorkspace:
 
     @property
     def abilities(self) -> Abilities:
-        """Those of this machine for `local`, and of Azure's workspaces for every other name."""
+        """Return those of this machine for `local`, of Azure's workspaces for any other name."""
         if self.environment != "local":
             return Abilities()
         return Abilities(

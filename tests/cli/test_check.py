@@ -14,7 +14,7 @@ from .conftest import Run
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScratchProject:
-    """A project that is clean but for what a test breaks."""
+    """Return a project that is clean but for what a test breaks."""
     project = make_project(tmp_path)
     project.deployment(
         "environment: {image: mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04:latest}\n"

@@ -121,7 +121,7 @@ def test_version_names_the_program(run: Run) -> None:
 
 @pytest.fixture
 def base_packages(tmp_path: Path) -> Path:
-    """A folder with the packages of the base install and nothing else."""
+    """Return a folder with the packages of the base install and nothing else."""
     folder = tmp_path / "base"
     folder.mkdir()
     for name in ("click", "packaging", "yaml", "_yaml"):

@@ -16,7 +16,7 @@ Complete = Callable[[str], set[str]]
 
 @pytest.fixture
 def complete(run: Run, monkeypatch: pytest.MonkeyPatch) -> Complete:
-    """What bash would be offered for the last word of a line."""
+    """Return a function that gives what bash is offered for the last word of a line."""
 
     def complete(line: str) -> set[str]:
         words = line.split(" ")

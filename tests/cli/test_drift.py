@@ -35,7 +35,7 @@ def profile(outputs: dict[str, Any], inputs: dict[str, Any]) -> Profile:
 def scored(
     workspace: MemoryWorkspace, ones: int, shift: float = 0, more: dict[str, Any] | None = None
 ) -> str:
-    """A completed job of 200 rows, of which so many were predicted to be 1."""
+    """Return a completed job of 200 rows, of which so many were predicted to be 1."""
     job = workspace.invoke(Invocation())
     for _ in workspace.follow(job.name):
         pass

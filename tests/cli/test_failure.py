@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -123,9 +124,34 @@ def test_v_shows_the_traceback_wherever_it_stands(
 def test_wrong_usage_is_one_line_that_names_the_help(run: Run, line: str, error: str) -> None:
     result = run(*line.split())
     assert (result.status, result.out) == (2, "")
-    assert result.err.startswith("error: ")
+    assert re.match(r"error: [a-z]", result.err)
     assert result.err.endswith(f"{error}\n")
     assert result.err.count("\n") == 1
+
+
+def test_a_former_name_of_an_option_is_not_suggested(run: Run) -> None:
+    error = run("models", "list", "--output-path", "folder").err
+    assert "--outputs" not in error
+    assert "'--stack-output'" in run("models", "list", "--stack-outpt", "file").err
+
+
+def test_pulumis_commands_begin_with_the_projects_script_where_no_pulumi_is_on_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = tmp_path / "scripts" / "pulumi"
+    script.parent.mkdir()
+    script.touch(mode=0o755)
+    (tmp_path / "Pulumi.yaml").touch()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    print_error("run `pulumi login`")
+    monkeypatch.chdir(script.parent)
+    print_error("run `pulumi login`")
+    monkeypatch.setenv("PATH", str(script.parent))
+    print_error("run `pulumi login`")
+    assert capsys.readouterr().err.splitlines() == [
+        f"error: run `{command} login`" for command in ("scripts/pulumi", "./pulumi", "pulumi")
+    ]
 
 
 def test_an_option_without_its_value_names_the_help_of_its_command(run: Run) -> None:

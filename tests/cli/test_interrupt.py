@@ -94,7 +94,7 @@ def test_an_interrupted_stream_leaves_the_job_running(words: tuple[str, ...], mo
 
 @contextmanager
 def running(program: str) -> Iterator[subprocess.Popen[str]]:
-    """A process of a program that the test talks to by lines and signals."""
+    """Yield a process of a program that the test talks to by lines and signals."""
     process = subprocess.Popen(
         [sys.executable, "-c", program],
         env={**os.environ, "PYTHONPATH": f"{HERE}{os.pathsep}{ROOT}"},

@@ -14,7 +14,7 @@ REGISTER = ("models", "register", "-f", "models/diabetes/model.yml", "--env", "d
 
 @pytest.fixture
 def project(tmp_path: Path) -> ScratchProject:
-    """The sample, with an environment dev that pins nothing; the current folder is its root."""
+    """Return the sample, the current folder, with an environment dev that pins nothing."""
     project = ScratchProject(tmp_path)
     project.write("Pulumi.yaml", "name: sample\nruntime: python\n")
     project.write("Pulumi.dev.yaml", "config:\n  azure-native:location: koreacentral\n")

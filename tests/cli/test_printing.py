@@ -19,7 +19,7 @@ class Terminal(StringIO):
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """A terminal of 40 columns, to be put in stdout's place by the test."""
+    """Return a terminal of 40 columns, to be put in stdout's place by the test."""
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(printing, "columns", lambda _stream: 40)
     return Terminal()

@@ -27,7 +27,7 @@ CURVE = (Point(0, 0.9, 1000), Point(1, 0.5, 2000))
 
 
 def tracked(workspace: MemoryWorkspace, **metrics: float) -> str:
-    """A training job that ended, whose run has these metrics; its name."""
+    """Return a training job that ended, whose run has these metrics; its name."""
     job = workspace.train(TrainingRequest("diabetes"))
     list(workspace.follow(job.name))
     number = len(workspace.runs)
@@ -43,7 +43,7 @@ def tracked(workspace: MemoryWorkspace, **metrics: float) -> str:
 
 
 def columns(out: str) -> list[str]:
-    """The jobs that a comparison has columns of, from left to right."""
+    """Return the jobs that a comparison has columns of, from left to right."""
     return out.splitlines()[0].split()
 
 
@@ -104,7 +104,7 @@ def test_a_list_has_the_jobs_of_one_type(run: RunCommand, workspace: MemoryWorks
         assert [job["name"] for job in listed] == [name]
     assert (
         run("jobs", "list", "--type", "sweep").err
-        == "no sweep jobs yet; `runner train` starts one\n"
+        == "no sweep jobs yet; `runner train MODEL` starts one\n"
     )
 
 

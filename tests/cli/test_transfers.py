@@ -21,7 +21,7 @@ class Clock:
 
 
 def shown(stream: io.StringIO, *steps: tuple[float, int]) -> str:
-    """What is written for bytes of 100 MB that are done after seconds."""
+    """Return the text that is written for steps: seconds, and the bytes of 100 MB done by then."""
     clock = Clock()
     view = TransferView(stream, clock)
     for clock.now, done in steps:

@@ -42,7 +42,7 @@ def add(home: Path, name: str) -> None:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path) -> Path:
-    """A workspace with two venvs, one of which was used."""
+    """Return a workspace with two venvs, one of which was used."""
     (tmp_path / "Pulumi.yaml").write_text("name: here\n")
     home = tmp_path / ".runner"
     for name in ("0a1b2c", "0f9e8d"):

@@ -22,7 +22,7 @@ from tests.projects import ScratchProject, add_diabetes
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ScratchProject]:
-    """The sample with a registered version, and folders of other versions below `other`."""
+    """Yield the sample with a registered version, and folders of other versions below `other`."""
     project = ScratchProject(tmp_path_factory.mktemp("compared"))
     project.write("Pulumi.yaml", "name: sample\nruntime: python\n")
     add_diabetes(project)

@@ -29,7 +29,7 @@ def _no_settings_of_mine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def outputs_of_lake(lake: SeededLake) -> Outputs:
-    """What the stack of a workspace would tell of it, with the endpoints that a test has put in."""
+    """Return the output of a workspace's stack, with the endpoints that a test has put in."""
     return outputs_of(check_output(lake.outputs(), "stack lake"))
 
 
@@ -39,7 +39,7 @@ def connection(lake: SeededLake) -> Connection:
 
 
 def workspace_of(lake: SeededLake, root: Path) -> DatabricksWorkspace:
-    """A workspace as a project in a folder sees it."""
+    """Return a workspace as a project in a folder sees it."""
     root.mkdir(exist_ok=True)
     project = Project(root, root / "models", root / ".runner")
     return DatabricksWorkspace(project, "lake", outputs_of_lake(lake))
@@ -66,7 +66,7 @@ def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> R
 
 @pytest.fixture
 def lines(lake: SeededLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LinesProject:
-    """A project that scores on Databricks without a model, from within it."""
+    """Return a project that scores on Databricks without a model, from within it."""
     made = make_lines_project(lake, tmp_path / "project")
     monkeypatch.setenv("RUNNER_OUTPUTS", str(made.outputs))
     monkeypatch.chdir(made.project.root)

@@ -53,7 +53,7 @@ class LinesProject:
 
     @property
     def go(self) -> Path:
-        """What a file with `wait` in it waits for."""
+        """Return the file for which a file with `wait` in it waits."""
         return self.project.root / "go"
 
     @property
@@ -68,12 +68,12 @@ class LinesProject:
             self.project.write(f"data/lines/{name}.txt", text)
 
     def runs(self) -> list[dict[str, Any]]:
-        """The runs of the deployment's Databricks Job, the latest first."""
+        """Return the runs of the deployment's Databricks Job, the latest first."""
         path = f"/api/2.2/jobs/runs/list?job_id={self.job_id}"
         return list(self.lake.do("GET", path).get("runs") or ())
 
     def folder(self, job: str) -> Path:
-        """A job's folder in the volume, as it lies on this machine."""
+        """Return a job's folder in the volume, as it lies on this machine."""
         return self.lake.local(f"{self.lake.volume}/jobs/{job}")
 
 

@@ -90,7 +90,7 @@ class Stage:
         )
 
     def run(self) -> tuple[int, str]:
-        """The exit status, and the last line of what was printed."""
+        """Return the exit status, and the last line of what was printed."""
         process = self.start()
         _, printed = process.communicate(timeout=60)
         lines = printed.strip().splitlines()

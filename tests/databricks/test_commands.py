@@ -19,7 +19,7 @@ from tests.projects import ROOT, ScratchProject, add_diabetes
 
 @pytest.fixture
 def project(lake: SeededLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScratchProject:
-    """A project with a stack `lake`, in which this process is."""
+    """Return a project with a stack `lake`, in which this process is."""
     project = ScratchProject(tmp_path / "project")
     add_diabetes(project)
     (project.root / "Pulumi.yaml").write_text("name: scoring\nruntime: python\n")

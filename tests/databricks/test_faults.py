@@ -119,7 +119,7 @@ class Scene:
         return Walk(words, lambda _: predictions.exists())
 
     def begun(self) -> dict[str, list[int]]:
-        """The runs that there are, by the request that they were given."""
+        """Return the runs that there are, by the request that they were given."""
         store = self.lines.lake.databricks.store(self.lines.lake.workspace_id)
         found: dict[str, list[int]] = {}
         for run in store.all("runs"):
@@ -128,7 +128,7 @@ class Scene:
         return found
 
     def tracked(self) -> list[str]:
-        """The names of the MLflow runs that there are."""
+        """Return the names of the MLflow runs that there are."""
         path = "/api/2.0/mlflow/experiments/get-by-name?experiment_name="
         name = f"{self.lines.lake.outputs()['experiments']}/trees"
         found = self.lines.lake.do("GET", path + name)["experiment"]["experiment_id"]

@@ -67,7 +67,7 @@ def test_jobs_that_run_another_version_of_the_runner_are_told(lake: SeededLake) 
 
 
 def of_another_version(lake: SeededLake) -> Outputs:
-    """What a stack put out that a later runner deployed."""
+    """Return the output of a stack that a later runner deployed."""
     wheel = f"{lake.volume}/wheels/batch_scoring_runner-9.9-py3-none-any.whl"
     return outputs_of(check_output({**lake.outputs(), "wheel": wheel}, "o.json"))
 

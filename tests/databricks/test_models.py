@@ -44,14 +44,14 @@ def register(
 
 
 def changed(folder: Path, note: str) -> Path:
-    """A model of other content."""
+    """Return a model of other content."""
     shutil.copytree(MODEL, folder)
     (folder / "note.txt").write_text(note)
     return folder
 
 
 def without(folder: Path, *parts: str) -> Path:
-    """A model that lacks parts of its signature."""
+    """Return a model that lacks parts of its signature."""
     shutil.copytree(MODEL, folder)
     described = yaml.safe_load((folder / "MLmodel").read_text())
     for part in parts:

@@ -34,7 +34,7 @@ def wait_until_settled(lake: SeededLake) -> None:
 
 @pytest.fixture
 def bare(tmp_path: Path) -> Path:
-    """A model that has no use but to be there."""
+    """Return a model that has no use but to be there."""
     (tmp_path / "bare").mkdir()
     (tmp_path / "bare" / "MLmodel").write_bytes(MLMODEL)
     return tmp_path / "bare"
@@ -42,7 +42,7 @@ def bare(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def connection(lake: SeededLake, bare: Path) -> Connection:
-    """A workspace with an endpoint of two deployments, which really answers if it has to."""
+    """Return a workspace with an endpoint of two deployments, which really answers if it has to."""
     version = lake.register_model("penguins", bare)
     model = ("lake.scoring.penguins", version)
     lake.databricks.switches.seconds_to_start = 0.0

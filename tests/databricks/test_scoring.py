@@ -27,7 +27,7 @@ def until(happened: Callable[[], bool]) -> None:
 
 
 def sent_files(lines: LinesProject) -> list[str]:
-    """The paths of files that were written into the volume."""
+    """Return the paths of files that were written into the volume."""
     log = lines.lake.emulator.requests
     return [entry.path for entry in log if entry.method == "PUT" and "/fs/files/" in entry.path]
 

@@ -12,7 +12,7 @@ from runner.databricks.wheel import ENTRY_POINT, PACKAGE, build_wheel
 
 
 def installed(folder: Path) -> Distribution:
-    """The wheel as pip, which checks it, installs it."""
+    """Return the wheel as pip, which checks it, installs it."""
     file = folder / f"{PACKAGE}-{__version__}-py3-none-any.whl"
     file.write_bytes(build_wheel())
     target = folder / "site"

@@ -37,5 +37,5 @@ def test_a_secret_that_nobody_gives_is_named_with_the_way_to_give_it() -> None:
         without_references({"KEY": CONNECTION}, {}, "deployment 'blue'")
     assert str(refused.value) == (
         f"deployment 'blue': KEY is a secret that Azure alone reads ({CONNECTION}): to run it here,"
-        " give it in the environment, as `export KEY=...`"
+        " set it first, with `export KEY=...`"
     )

@@ -14,7 +14,7 @@ from tests.emulator.seed import SeededWorkspace, seed_workspace
 
 @pytest.fixture(autouse=True)
 def fresh_sdk_headers() -> Iterator[None]:
-    """No test's call goes to the deployment that an earlier test's call named.
+    """Keep a test's call from the deployment that an earlier test's call named.
 
     azure-ai-ml writes the headers of each `invoke` into one module-wide dictionary and never
     takes the deployment's out again, so that every later call of the process carries it.

@@ -99,7 +99,7 @@ _OF_ONE_KIND = (
 
 @st.composite
 def csv_bytes(draw: st.DrawFn) -> bytes:
-    """A file of a header and some rows, each of them a little or very wrong now and then; or a
+    """Return a file of a header and some rows, each a little or very wrong now and then; or a
     header before pieces in no order at all."""
     if draw(st.integers(0, 2)) == 0:
         header = draw(st.sampled_from([b"a,b\n", b"a,b\r\n", b"a\n", b"a\r", b"a,b\n1,2\n", b""]))

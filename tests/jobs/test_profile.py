@@ -18,7 +18,7 @@ from tests.engine.test_profiles import FILES, MODEL
 
 @pytest.fixture(scope="module")
 def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a job that was scored and has its pieces still."""
+    """Return the folder of a job that was scored and has its pieces still."""
     outcome = score(tmp_path_factory.mktemp("job"), FILES, model=MODEL, mini_batch_size=2)
     assert leave_profile(outcome.folder, outcome.attempts)
     return outcome.folder
@@ -26,7 +26,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def job(scored: Path, tmp_path: Path) -> Path:
-    """A copy of it, whose input lies where it lay."""
+    """Return a copy of it, whose input lies where it lay."""
     import shutil
 
     return shutil.copytree(scored, tmp_path / "jobs" / "job")

@@ -337,7 +337,7 @@ def test_an_unknown_name_is_not_found_and_the_nearest_is_named(home: Path) -> No
     ("kind", "command"), [("model", "runner models register"), ("data", "runner data register")]
 )
 def test_an_unknown_name_says_how_to_get_one(home: Path, kind: AssetKind, command: str) -> None:
-    with pytest.raises(NotFound, match=rf"; there are none; `{command}` adds one$"):
+    with pytest.raises(NotFound, match=rf"; there are none; `{command} -f FILE` adds one$"):
         find(home, kind, "patients")
 
 

@@ -69,7 +69,7 @@ def test_of_several_one_must_be_named(declare: Declare) -> None:
 def test_without_a_batch_endpoint_there_is_no_default(declare: Declare) -> None:
     catalog = declare()
     assert default_endpoint(DeclaredEndpoints(catalog)) is None
-    with pytest.raises(NotFound, match="no batch endpoint is declared under"):
+    with pytest.raises(NotFound, match=r"is declared under .*; `runner init NAME --model FO"):
         choose_endpoint(None, DeclaredEndpoints(catalog))
 
 

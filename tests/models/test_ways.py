@@ -45,7 +45,7 @@ class Trained:
         return run
 
     def inputs(self) -> dict[str, str]:
-        """The types of the model's columns, by name."""
+        """Return the types of the model's columns, by name."""
         signature = yaml.safe_load((Path(self.model["path"]) / "MLmodel").read_text())["signature"]
         return {column["name"]: column["type"] for column in json.loads(signature["inputs"])}
 
@@ -79,7 +79,7 @@ def try_way(project: Path, way: str) -> Trained:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample, with a file of one patient in each of the forms that a signature may refuse.
+    """Return the sample, with a file of one patient in each form that a signature may refuse.
 
     The ways share it and its tracking store, which takes seconds to make.
     """
@@ -125,7 +125,7 @@ def tracks_one_model(run: Mapping[str, Any]) -> None:
 
 
 def parameter(run: Mapping[str, Any], name: str) -> str:
-    """A parameter of the classifier, which a pipeline's autologging calls by its step, too."""
+    """Return a parameter of the classifier; a pipeline's autologging names its step, too."""
     found: list[str] = [
         value for key, value in run["parameters"].items() if key.rpartition("__")[2] == name
     ]

@@ -22,7 +22,7 @@ class Element:
         return "".join(parts).replace("\N{NO-BREAK SPACE}", " ")
 
     def find(self, tag: str, **attributes: str) -> list[Element]:
-        """Every element below of that tag that has these attributes (class_ for class)."""
+        """Return every element below of that tag that has these attributes (class_ for class)."""
         wanted = {key.rstrip("_"): value for key, value in attributes.items()}
         found = []
         for child in self.children:
@@ -74,7 +74,7 @@ def section(root: Element, title: str) -> Element:
 
 
 def bars(part: Element) -> dict[str, tuple[str, str]]:
-    """Each bar's name: its width and its count."""
+    """Return each bar's name: its width and its count."""
     rows = part.find("tbody")[0].find("tr")
     return {
         row.find("th")[0].text: (

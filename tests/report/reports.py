@@ -18,7 +18,7 @@ def attempt(
     outcome: Outcome = "done",
     **more: Any,
 ) -> Attempt:
-    """An attempt; `files` gives each file's rows, or the error it failed with.
+    """Return an attempt; `files` gives each file's rows, or the error it failed with.
 
     A worker takes 0.1 s for each, two workers take turns, and starting up takes 0.3 s.
     """
@@ -45,7 +45,7 @@ def report(
     output: str | None = "/jobs/score/predictions.csv",
     **more: Any,
 ) -> Report:
-    """The report of a job that made these attempts."""
+    """Return the report of a job that made these attempts."""
     settled = Standing(attempts).counted()
     tally = tally or Tally()
     rows = sum(attempt.rows for attempt in settled)

@@ -103,7 +103,7 @@ def show(
 
 
 def logged(browser: Any, kind: str) -> list[dict[str, str]]:
-    """What the browser logged since it was last asked."""
+    """Return the lines that the browser logged since it was last asked."""
     entries: list[dict[str, str]] = browser.get_log(kind)
     return entries
 
@@ -155,7 +155,7 @@ def busy() -> Report:
 
 
 def training() -> str:
-    """The page of a training job whose names and values are too long for a line."""
+    """Return the page of a training job whose names and values are too long for a line."""
     name, curve = "m" * 200, tuple(Point(step, 1.0 / (1 + step), step) for step in range(20))
     job = Job("j" * 200, "command", JobStatus.COMPLETED, "2025-03-01T14:05:09.000+00:00")
     run = Run(
@@ -272,7 +272,7 @@ def test_blocks_of_the_timeline_are_drawn_in_proportion(browser: Chrome, tmp_pat
 
 
 def rows(browser: Chrome) -> list[list[str]]:
-    """The words of the failures table's visible rows."""
+    """Return the words of the failures table's visible rows."""
     found: list[list[str]] = browser.execute_script(
         "return [...document.querySelectorAll('#failures tbody tr')]"
         ".filter((row) => row.checkVisibility())"

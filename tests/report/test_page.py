@@ -64,7 +64,7 @@ def test_nothing_on_the_page_points_anywhere_else(shown: Report) -> None:
 
 
 def large(files: int, size: int) -> Report:
-    """A job with this many files and, of every mini-batch but the last attempt, a retry."""
+    """Return a job with this many files and, of every mini-batch but the last attempt, a retry."""
     attempts: list[Attempt] = []
     for i in range(files // size):
         names = {f"patients-{i * size + j:06}.csv": 1 + (i * 7 + j * 13) % 500 for j in range(size)}
@@ -83,7 +83,7 @@ def test_a_page_stays_small_however_large_the_job() -> None:
 
 
 def seconds(shown: Report) -> float:
-    """The best of three, in processor time: others may share the machine.
+    """Return the best of three, in processor time: others may share the machine.
 
     Without the garbage collector, which would go over all that other tests have left behind.
     """

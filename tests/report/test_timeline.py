@@ -9,7 +9,7 @@ from .reports import attempt, report
 
 
 def blocks(root: Element) -> dict[str, tuple[float, float, str]]:
-    """Each block of the timeline by its tooltip's start: where it begins and how wide it is."""
+    """Return each block of the timeline by its tooltip's start: its beginning and its width."""
     (chart,) = root.find("svg", class_="chart timeline")
     found = {}
     for group in chart.find("g"):

@@ -20,7 +20,7 @@ echo "$@" >> "$CALLS"
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A checkout with locked packages, and an empty remote at tmp_path/remote/team/project."""
+    """Return a checkout with locked packages, and an empty remote at remote/team/project."""
     git(tmp_path, "init", "--quiet", "--bare", "remote/team/project")
     clone = tmp_path / "clone"
     (clone / "scripts").mkdir(parents=True)

@@ -68,12 +68,12 @@ class Machine:
         return subprocess.CompletedProcess(arguments, process.returncode, output, log)
 
     def builds(self) -> int:
-        """How many builds were begun."""
+        """Return the number of builds that were begun."""
         calls = self.fake / "calls"
         return calls.read_text().split().count("build") if calls.exists() else 0
 
     def kept(self) -> list[Path]:
-        """What lies in the cache, but for locks."""
+        """Return the files in the cache, but for locks."""
         return [path for path in self.cache.glob("*/pulumi-cli/*") if path.suffix != ".lock"]
 
 

@@ -74,7 +74,7 @@ def test_a_name_may_be_cut_short_where_that_is_clear(home: Path) -> None:
     lay(home, "aa11")
     lay(home, "aa22")
     assert entry(home, "aa1").venv.name == "aa11"
-    for name, why in (("aa", "more than one begins so"), ("bb", "there is none"), ("", "none")):
+    for name, why in (("aa", "more than one venv"), ("bb", "no venv"), ("", "no venv")):
         with pytest.raises(NotFound, match=why):
             entry(home, name)
     assert entries(home / "nowhere") == []

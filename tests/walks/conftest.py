@@ -30,7 +30,7 @@ _PUBLIC = ("publicsamples", "patients")  # an account that is no workspace's, an
 def deployed(
     pulumi: Pulumi, scoring_emulator: Emulator, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Reader]:
-    """A reader who has done the first deployment; the walks of a worker share its cloud."""
+    """Yield a reader who has done the first deployment; the walks of a worker share its cloud."""
     folder = _project(tmp_path_factory.mktemp("walks"), "dev")
     environment = terminal(pulumi, scoring_emulator, folder.parent / "bin")
     address = {"ADDRESS": _publish(scoring_emulator)}
@@ -42,7 +42,7 @@ def deployed(
 
 @pytest.fixture
 def reader(deployed: Reader, tmp_path: Path) -> Iterator[Reader]:
-    """A reader who goes on from the first deployment, in a copy of the project."""
+    """Yield a reader who goes on from the first deployment, in a copy of the project."""
     folder = tmp_path / "project"
     shutil.copytree(deployed.folder, folder, symlinks=True)
     with Shell.open(folder, deployed.shell.environment) as shell:
@@ -53,7 +53,7 @@ def reader(deployed: Reader, tmp_path: Path) -> Iterator[Reader]:
 def lake_reader(
     pulumi: Pulumi, emulator: Emulator, databricks_service: Databricks, tmp_path: Path
 ) -> Iterator[Reader]:
-    """A reader in a copy of the project, whose cloud has no Databricks workspace yet."""
+    """Yield a reader in a copy of the project, whose cloud has no Databricks workspace yet."""
     folder = _project(tmp_path, "lake")
     environment = terminal(pulumi, emulator, tmp_path / "bin") | WITH_SPARK
     with Shell.open(folder, environment) as shell:
@@ -62,7 +62,7 @@ def lake_reader(
 
 
 def _project(root: Path, stack: str) -> Path:
-    """A copy of the project with its data, and without the file of the stack that is begun."""
+    """Return a copy of the project with its data, without the file of the stack that is begun."""
     missing = [program for program in _PROGRAMS if shutil.which(program) is None]
     if missing and os.environ.get("CI") != "true":
         pytest.skip(f"the walks need {', '.join(missing)} on PATH")

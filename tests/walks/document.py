@@ -47,7 +47,7 @@ class Reader:
 
     @property
     def folder(self) -> Path:
-        """Where everything happens."""
+        """Return the folder in which everything happens."""
         return self.shell.folder
 
     def follow(self, blocks: Iterable[Block]) -> None:

@@ -22,7 +22,7 @@ WITH_SPARK = {"MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT": "0", **SHORT_LIVED}
 
 @contextmanager
 def sample_reader(root: Path, *programs: str) -> Iterator[Reader]:
-    """A reader in a copy of the sample below `root`, who needs some programs besides."""
+    """Yield a reader in a copy of the sample below `root`, who needs some programs besides."""
     missing = [name for name in ("jq", *programs) if shutil.which(name) is None]
     if missing and os.environ.get("CI") != "true":
         pytest.skip(f"the walk needs {', '.join(missing)} on PATH")

@@ -15,7 +15,7 @@ from tests.walks import demo
 
 @pytest.fixture
 def cloud(scoring_emulator: Emulator) -> Iterator[Emulator]:
-    """A cloud from which the walk's resources are taken away again."""
+    """Yield a cloud from which the walk's resources are taken away again."""
     yield scoring_emulator
     scoring_emulator.arm("DELETE", f"/resourceGroups/{demo.PROJECT}-dev")
 

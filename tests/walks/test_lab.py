@@ -60,5 +60,5 @@ def test_the_lab_runs_on_databricks_and_predicts_the_same(
 
 
 def left_in(folder: Path) -> set[str]:
-    """The names in a folder, without what is the shell's own."""
+    """Return the names in a folder, without what is the shell's own."""
     return {path.name for path in folder.iterdir()} - {".block"}

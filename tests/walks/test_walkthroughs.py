@@ -31,7 +31,7 @@ LABELED = ROOT / "data" / "diabetes" / "labeled.csv"
 
 @pytest.fixture(scope="session")
 def output(deployed: Reader) -> Mapping[str, Any]:
-    """What the stack put out at its first deployment."""
+    """Return the stack's output of its first deployment."""
     printed = deployed.shell.run("pulumi stack output runner --stack dev --json")
     found: Mapping[str, Any] = json.loads(printed)
     return found
@@ -141,6 +141,6 @@ def test_batch_by_rest(reader: Reader, client: MLClient) -> None:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """The files of a folder by their names in it."""
+    """Return the files of a folder by their names in it."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}

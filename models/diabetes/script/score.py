@@ -1,6 +1,6 @@
 """A scoring script: the class of each patient and how sure the model is of it.
 
-What Azure Machine Learning does with this file, and the local environment with it:
+Azure Machine Learning, and the local environment like it, does this with the file:
 
 - it starts one process after another, `max_concurrency_per_instance` of them on each instance,
   and calls `init()` once in each;
@@ -12,7 +12,7 @@ What Azure Machine Learning does with this file, and the local environment with 
 - with `output_action: append_row` it writes each element that `run` returns as one line of
   `output_file_name`. Fewer elements than files counts as files that failed.
 
-What is printed goes to the job's logs.
+Printed lines go to the job's logs.
 """
 
 import csv

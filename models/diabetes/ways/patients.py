@@ -11,7 +11,7 @@ LABEL = "Diabetic"
 
 
 def read_arguments() -> argparse.Namespace:
-    """The command line of each script: the table, and the inverse regularization C."""
+    """Return the command line of each script: the table, and the inverse regularization C."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", required=True, help="the labelled table, a CSV file")
     parser.add_argument("--strength", type=float, default=1.0)

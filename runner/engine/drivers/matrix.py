@@ -25,8 +25,8 @@ def takes_matrix(estimator: Any, columns: Sequence[Column]) -> bool:
     """Return True when a NumPy matrix gives the very predictions a DataFrame would.
 
     That is so when the estimator, and whatever it keeps in its attributes, are of the parts of
-    scikit-learn known for it, and were fitted on just these columns in this order. What can't be
-    found out, for whatever reason, means no.
+    scikit-learn known for it, and were fitted on just these columns in this order. Where that can't
+    be found out, for whatever reason, the answer is False.
     """
     try:
         return are_numbers(columns) and _is_by_position(

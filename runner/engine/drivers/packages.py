@@ -35,7 +35,7 @@ class OtherVersion:
 def other_versions(model: MlModel) -> list[OtherVersion]:
     """Return the packages of other versions, those of the model's own library first.
 
-    What it was saved with is known from its `MLmodel` and the exact lines of its
+    The versions that it was saved with are known from its `MLmodel` and the exact lines of its
     `requirements.txt`. A package that is not installed at all is not one of another version.
     """
     saved = {normal(name): (name, version) for name, version in model.saved_versions.items()}

@@ -50,7 +50,7 @@ class Driver(Protocol):
         ...
 
     def close(self) -> None:
-        """End what the driver began. What this raises is told and fails nothing."""
+        """End what the driver began. An error that this raises is logged and fails nothing."""
         ...
 
 

@@ -66,8 +66,8 @@ class _Unwritten(machinery.SourceFileLoader):
 
 def _finder_that_writes_nothing(folder: str) -> machinery.FileFinder:
     """Return a finder for the modules of a folder, unless that is this Python's own: the bytecode
-    of installed packages is kept, which uv leaves to the first import. What is no folder is left to
-    other finders, such as an archive, or a program that is run by its path."""
+    of installed packages is kept, which uv leaves to the first import. A path that is no folder is
+    left to other finders: an archive, or a program that is run by its path."""
     own = folder.startswith((sys.prefix + os.sep, sys.base_prefix + os.sep))
     if own or not Path(folder).is_dir():
         raise ImportError

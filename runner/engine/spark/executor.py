@@ -212,8 +212,8 @@ class _TookLonger(BaseException):
 def _no_longer_than(limit: float) -> Iterator[None]:
     """Raise _TookLonger where the block takes longer than `limit` seconds.
 
-    What doesn't let itself be interrupted is ended with the Python worker, for which Spark begins
-    another.
+    A block that can't be interrupted is ended with its Python worker, and Spark starts another
+    worker.
     """
 
     def interrupt(*_: object) -> None:

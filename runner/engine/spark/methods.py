@@ -59,7 +59,7 @@ class Method(Protocol):
         ...
 
     def run(self, units: Sequence[Unit]) -> Iterator[Answer]:
-        """Score units. What it raises is of all of them."""
+        """Score units. An error that it raises is about all of them."""
         ...
 
     def failed(self, unit: Unit, reason: str) -> Message:

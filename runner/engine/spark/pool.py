@@ -135,7 +135,8 @@ class SparkPool:
         return []
 
     def end(self, worker: Worker) -> str:
-        """Give a place up. What it was waiting for is dropped when it comes."""
+        """Give up the worker's place. An answer that it was waiting for is dropped when it
+        comes."""
         self.workers.remove(worker)
         self._open.pop(worker, None)
         return "its place in the Spark session was given up"

@@ -25,7 +25,7 @@ class Answer:
 
     @property
     def content_type(self) -> str:
-        """The value of the header of that name; empty where there is none."""
+        """Return the value of the header of that name; empty where there is none."""
         return next((value for name, value in self.headers if name.lower() == "content-type"), "")
 
 

@@ -147,7 +147,7 @@ class Connection(HttpToolsProtocol):
 
     @property
     def sends_more(self) -> bool:
-        """Whether the client has begun a request and not sent all of it."""
+        """Return whether the client has begun a request and not sent all of it."""
         return self._open_message
 
     def _end_idle(self) -> None:

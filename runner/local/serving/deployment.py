@@ -64,12 +64,12 @@ class Deployment:
 
     @property
     def start_seconds(self) -> float:
-        """The seconds that the slowest of its processes took to load."""
+        """Return the seconds that the slowest of its processes took to load."""
         return max((process.start_seconds for process in list(self._processes)), default=0.0)
 
     @property
     def ready(self) -> int:
-        """The number of processes that can score."""
+        """Return the number of processes that can score."""
         return self._ready
 
     def begin(self) -> None:
@@ -221,7 +221,7 @@ class Deployment:
 
     @property
     def _may_score(self) -> bool:
-        """Whether a process is ready or on its way: as on Azure, a request waits for that."""
+        """Return whether a process is ready or starting: as on Azure, a request waits for that."""
         return bool(self._ready or self._starting) and not self._closed.is_set()
 
     @property

@@ -125,7 +125,7 @@ class Process:
 
     @property
     def free(self) -> bool:
-        """Whether it has nothing to answer."""
+        """Return whether it has nothing to answer."""
         return self._ahead is None
 
     async def score(self, message: bytes) -> Answer:

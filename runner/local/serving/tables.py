@@ -59,8 +59,8 @@ def split_columns(content: Mapping[str, Any], columns: Sequence[Column]) -> dict
 def any_columns(form: str, content: Any, columns: Sequence[Column]) -> dict[str, list[Any]]:
     """Return the cells of a signature's columns from any form; an optional column may be absent.
 
-    What has no names is taken by position. Other columns are ignored, as MLflow does.
-    Raises BadRequest naming the column that is missing, or the row that is not like the others.
+    Cells without names are taken by position. Other columns are ignored, as MLflow does. Raises
+    BadRequest naming the column that is missing, or the row that is not like the others.
     """
     names = [column.name for column in columns]
     split = isinstance(content, dict) and "data" in content and content.keys() <= _SPLIT

@@ -1,4 +1,4 @@
-"""What only removed jobs hold is removed from the tracking store here.
+"""Removes from the local tracking store the runs, and all else, that only removed jobs hold.
 
 Models with versions in MLflow's own registry stay, with their files.
 """

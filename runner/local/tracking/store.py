@@ -101,7 +101,9 @@ def reading(home: Path) -> Iterator[sqlite3.Connection]:
     from urllib.parse import quote
 
     if not store_file(home).is_file():
-        raise NotFound("no job of this workspace has been tracked yet; `runner train` makes one")
+        raise NotFound(
+            "no job of this workspace has been tracked yet; `runner train MODEL` makes one"
+        )
     address = f"file:{quote(str(store_file(home).absolute()))}?mode=ro"
     with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS)) as connection:
         connection.row_factory = sqlite3.Row

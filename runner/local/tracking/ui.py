@@ -31,7 +31,9 @@ def show_runs(home: Path, host: str, port: int, ready: Callable[[str], object]) 
             f"MLflow is not installed: {installed_by('mlflow', group='mlflow')} adds it"
         )
     if not store_file(home).is_file():
-        raise NotFound("no job of this workspace has been tracked yet; `runner train` makes one")
+        raise NotFound(
+            "no job of this workspace has been tracked yet; `runner train MODEL` makes one"
+        )
     port = _free(host, port)
     log = store_file(home).with_name("ui.txt")
     with log.open("wb") as output:

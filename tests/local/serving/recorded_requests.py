@@ -164,7 +164,7 @@ TYPES_CELLS: dict[str, list[Any]] = {
 
 
 def cells(names: list[str], row: list[Any], by_column: dict[str, list[Any]]) -> Cases:
-    """One cell after another in a row that is right else."""
+    """Yield a case for each value of each column, in a row that is otherwise right."""
     for name, values in by_column.items():
         place = names.index(name)
         for value in values:

@@ -67,7 +67,7 @@ def test_a_script_finds_the_place_that_it_has_on_azure(
 
 @pytest.fixture(scope="module")
 def failures(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
-    """Each script of `WRONG` with the message about it; they are started side by side."""
+    """Return each script of `WRONG` with the message about it; they are started side by side."""
     started: list[Process] = []
     try:
         for number, script in enumerate(WRONG):
