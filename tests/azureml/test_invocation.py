@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 import uuid
 from dataclasses import replace
@@ -41,12 +42,19 @@ def fresh_call() -> Invocation:
 
 
 class Interrupts:
-    """Interrupts in place of the next pauses."""
+    """Interrupts in place of the next pauses of the thread that it is made in.
+
+    The stand-in answers in threads of its own, which pause as they did.
+    """
 
     def __init__(self, times: int) -> None:
         self._left = times
+        self._thread, self._sleep = threading.current_thread(), time.sleep
 
-    def __call__(self, _seconds: float) -> None:
+    def __call__(self, seconds: float) -> None:
+        if threading.current_thread() is not self._thread:
+            self._sleep(seconds)
+            return
         self._left -= 1
         if self._left >= 0:
             raise KeyboardInterrupt
