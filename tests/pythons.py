@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import shutil
 import subprocess
 from functools import cache
@@ -63,3 +64,11 @@ def _found(version: str) -> str | None:
 def _runs(python: str) -> bool:
     # A shim of pyenv's is on PATH for versions that aren't active, and fails.
     return subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
+
+
+def unmeasured() -> dict[str, str]:
+    """Return the environment variables without those by which coverage follows a process.
+
+    For a process whose imports are looked at: coverage would import its own.
+    """
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}

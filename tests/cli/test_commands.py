@@ -19,6 +19,7 @@ from runner import __version__
 from runner.cli import COMMANDS, runner
 from runner.cli.options import Command, Session
 from runner.environments import open_workspace
+from tests.pythons import unmeasured
 
 from .conftest import Run
 
@@ -174,7 +175,7 @@ def test_starting_imports_no_heavy_package(line: str, tmp_path: Path) -> None:
     result = subprocess.run(
         [sys.executable, "-c", program],
         cwd=ROOT,
-        env={**os.environ, "RUNNER_HOME": str(tmp_path)},
+        env={**unmeasured(), "RUNNER_HOME": str(tmp_path)},
         capture_output=True,
         text=True,
         check=True,

@@ -109,7 +109,7 @@ def test_a_status_nobody_knows_is_an_error_too(
     ("body", "reason"),
     [
         (b"", "request.json:1:1: not JSON: Expecting value"),
-        (b'{\n  "a": 1,\n}', "request.json:3:1: not JSON"),
+        (b'{\n  "a": 1,\n  b\n}', "request.json:3:3: not JSON"),
         (b'{"a": "\xff"}', "request.json: byte 7 is not UTF-8 text"),
         (b"\xef\xbb\xbf{}", "request.json:1:1: not JSON: Unexpected UTF-8 BOM"),
         (b"[" * 100_000, "request.json: JSON nested too deep"),

@@ -15,6 +15,7 @@ from runner.engine.attempt import Attempt
 from runner.report import Report, render
 from runner.tally import Tally
 from runner.workspace import JobStatus
+from tests.pythons import unmeasured
 
 from .pages import failure_rows, page, section
 from .reports import attempt, report, small, troubled
@@ -111,5 +112,7 @@ def test_the_page_imports_nothing_heavy() -> None:
         "heavy = 'pandas numpy pyarrow mlflow sklearn yaml click jinja2 html email asyncio'\n"
         "print([name for name in heavy.split() if name in sys.modules])"
     )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=unmeasured(), capture_output=True, text=True, check=True
+    )
     assert ran.stdout == "[]\n"
