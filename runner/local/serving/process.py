@@ -189,7 +189,7 @@ class Process:
         if loop is not self._loop:
             self._read_in(loop)
         self._answer = loop.create_future()
-        self._resolve_answer()  # it may be there already, of a request that was sent ahead
+        self._resolve_answer(loop)  # it may be there already, of a request that was sent ahead
         try:
             async with asyncio.timeout(seconds):
                 await loop.sock_sendall(self._socket, message)
@@ -216,12 +216,12 @@ class Process:
             self._reading.close()
 
     def _arrived(self, loop: asyncio.AbstractEventLoop, reading: socket) -> None:
-        if loop is self._loop and self._received_more(reading):
+        if loop is self._loop and self._received_more(loop, reading):
             return
         loop.remove_reader(reading)
         reading.close()
 
-    def _received_more(self, reading: socket) -> bool:
+    def _received_more(self, loop: asyncio.AbstractEventLoop, reading: socket) -> bool:
         """Take what has arrived; whether there may come more."""
         try:
             chunk = reading.recv(_CHUNK)
@@ -232,13 +232,21 @@ class Process:
         self._received += chunk
         # A script that writes on and on into its connection is stopped.
         self._ended = not chunk or len(self._received) > 2 * MOST_ANSWERED
-        self._resolve_answer()
+        self._resolve_answer(loop)
         return not self._ended
 
-    def _resolve_answer(self) -> None:
-        """Give the answer that is waited for once it is there, or why there will be none."""
+    def _resolve_answer(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Give the answer that is waited for once it is there, or why there will be none.
+
+        `loop` is the loop of this thread. Where a request was sent ahead, its answer may arrive in
+        one loop while another waits for it, and only that one may resolve it.
+        """
         answer = self._answer
         if answer is None or answer.done():
+            return
+        waiting = answer.get_loop()
+        if waiting is not loop:
+            waiting.call_soon_threadsafe(self._resolve_answer, waiting)
             return
         try:
             told = unpack(self._received)
