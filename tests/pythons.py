@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -66,9 +67,9 @@ def _runs(python: str) -> bool:
     return subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
 
 
-def unmeasured() -> dict[str, str]:
-    """Return the environment variables without those by which coverage follows a process.
+def unmeasured(variables: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return environment variables without those by which coverage follows a process.
 
-    For a process whose imports are looked at: coverage would import its own.
+    For a process whose imports or system calls are looked at: coverage would add its own.
     """
-    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    return {name: value for name, value in variables.items() if not name.startswith("COVERAGE_")}

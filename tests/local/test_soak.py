@@ -21,7 +21,7 @@ def test_jobs_killed_at_any_system_call_and_damaged_come_to_the_same(tmp_path: P
     with opened(tmp_path, SEED) as soak:
         killed = list(soak.run(JOBS))
     assert [job for job in killed if job.wrong] == [], f"seed {SEED}"
-    assert sum(job.was_killed for job in killed) >= 0.95 * JOBS
+    assert sum(job.was_killed for job in killed) > 0.95 * JOBS
     assert sum(job.damaged is not None for job in killed) >= 3
     # Where nothing is damaged, whatever the step, one resume completes the job.
     assert max(job.resumes for job in killed if job.damaged is None) == 1

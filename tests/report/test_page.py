@@ -84,7 +84,7 @@ def test_a_page_stays_small_however_large_the_job() -> None:
 
 
 def seconds(shown: Report) -> float:
-    """Return the best of three, in processor time: others may share the machine.
+    """Return the best of seven, in processor time: others may share the machine.
 
     Without the garbage collector, which would go over all that other tests have left behind.
     """
@@ -92,7 +92,7 @@ def seconds(shown: Report) -> float:
     gc.collect()
     gc.disable()
     try:
-        for _ in range(3):
+        for _ in range(7):
             started = time.process_time()
             render(shown)
             best = min(best, time.process_time() - started)
@@ -102,8 +102,7 @@ def seconds(shown: Report) -> float:
 
 
 def test_making_a_page_is_linear_in_the_attempts() -> None:
-    # Four times the attempts: squared, sixteen times the seconds.
-    assert seconds(large(16_000, 1)) < 8 * seconds(large(4_000, 1))
+    assert seconds(large(16_000, 1)) < 6 * seconds(large(4_000, 1))
 
 
 def test_the_page_imports_nothing_heavy() -> None:

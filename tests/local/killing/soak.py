@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.projects import ScratchProject, make_project
+from tests.pythons import unmeasured
 
 KINDS = ("host", "worker", "both")
 DAMAGES = ("emptied", "cut in half", "a byte changed", "zeros", "removed", "bytes added")
@@ -267,7 +268,7 @@ def opened(place: Path, seed: int) -> Iterator[Soak]:
         stdout=subprocess.PIPE,
         text=True,
         cwd=project.root,
-        env=project.environment(LD_PRELOAD=str(library)),
+        env=unmeasured(project.environment(LD_PRELOAD=str(library))),
     ) as server:
         assert server.stdin is not None
         try:
